@@ -1,0 +1,150 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <signal.h>
+#include <spawn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452
+#endif
+
+const int32_t lx_O_PATH = O_PATH, lx_O_DIRECT = O_DIRECT, lx_O_NOFOLLOW = O_NOFOLLOW,
+              lx_O_DIRECTORY = O_DIRECTORY, lx_O_CLOEXEC = O_CLOEXEC, lx_O_NOATIME = O_NOATIME;
+const int32_t lx_AT_EMPTY_PATH = AT_EMPTY_PATH;
+const uint32_t lx_RENAME_NOREPLACE = 1, lx_RENAME_EXCHANGE = 2;
+const int32_t lx_SEEK_DATA = SEEK_DATA, lx_SEEK_HOLE = SEEK_HOLE;
+const int32_t lx_FALLOC_FL_KEEP_SIZE = FALLOC_FL_KEEP_SIZE, lx_FALLOC_FL_PUNCH_HOLE = FALLOC_FL_PUNCH_HOLE;
+const int64_t lx_UTIME_NOW = UTIME_NOW, lx_UTIME_OMIT = UTIME_OMIT;
+const int32_t lx_MNT_DETACH = MNT_DETACH;
+const int64_t lx_TMPFS_MAGIC = TMPFS_MAGIC;
+const int16_t lx_POSIX_SPAWN_SETSID = POSIX_SPAWN_SETSID;
+
+int lx_openat(int dir, const char *path, int flags, uint32_t mode) { return openat(dir, path, flags, mode); }
+
+int lx_openat_beneath(int dir, const char *path, int flags, uint32_t mode) {
+  struct open_how how = {
+      .flags = (uint32_t)flags,
+      .mode = (flags & O_CREAT) ? mode : 0,
+      .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+  };
+  return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
+}
+
+int lx_renameat2(int from_dir, const char *from, int to_dir, const char *to, uint32_t flags) {
+  return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
+}
+
+long lx_copy_file_range(int in, int64_t *in_offset, int out, int64_t *out_offset, size_t length) {
+  return copy_file_range(in, in_offset, out, out_offset, length, 0);
+}
+
+int lx_clone_range(int in, int64_t in_offset, int64_t length, int out, int64_t out_offset) {
+  struct file_clone_range range = {in, (uint64_t)in_offset, (uint64_t)length, (uint64_t)out_offset};
+  return ioctl(out, FICLONERANGE, &range);
+}
+
+int lx_fallocate(int fd, int mode, int64_t offset, int64_t length) { return fallocate(fd, mode, offset, length); }
+
+int lx_start_writeback(int fd, int64_t offset, int64_t length) {
+  return sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE);
+}
+
+int lx_chmod_descriptor(int fd, uint32_t mode) {
+  int result = (int)syscall(SYS_fchmodat2, fd, "", mode, AT_EMPTY_PATH);
+  if (result == 0 || errno != ENOSYS) return result;
+  char path[40];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  return chmod(path, mode);
+}
+
+int lx_chown_descriptor(int fd, uint32_t user, uint32_t group) { return fchownat(fd, "", user, group, AT_EMPTY_PATH); }
+
+int lx_utimens_descriptor(int fd, const struct timespec *times) {
+  return (int)syscall(SYS_utimensat, fd, "", times, AT_EMPTY_PATH);
+}
+
+int lx_linkat_descriptor(int fd, int dir, const char *name) {
+  char path[40];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  return linkat(AT_FDCWD, path, dir, name, AT_SYMLINK_FOLLOW);
+}
+
+long lx_getdents64(int fd, void *buffer, size_t size) { return getdents64(fd, buffer, size); }
+
+int64_t lx_filesystem_type(int fd) {
+  struct statfs fs;
+  return fstatfs(fd, &fs) == 0 ? (int64_t)fs.f_type : -1;
+}
+
+long lx_getxattr(const char *path, const char *name, void *value, size_t size) {
+  return getxattr(path, name, value, size);
+}
+long lx_listxattr(const char *path, char *names, size_t size) { return listxattr(path, names, size); }
+int lx_setxattr(const char *path, const char *name, const void *value, size_t size, int flags) {
+  return setxattr(path, name, value, size, flags);
+}
+int lx_removexattr(const char *path, const char *name) { return removexattr(path, name); }
+int lx_fsetxattr(int fd, const char *name, const void *value, size_t size) {
+  return fsetxattr(fd, name, value, size, 0);
+}
+int lx_fremovexattr(int fd, const char *name) { return fremovexattr(fd, name); }
+long lx_fgetxattr(int fd, const char *name, void *value, size_t size) { return fgetxattr(fd, name, value, size); }
+
+int lx_syncfs(int fd) { return syncfs(fd); }
+
+void lx_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+const char *lx_errno_name(int error) { return strerrorname_np(error); }
+
+int lx_flock(int fd, int exclusive, int blocking) {
+  return flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | (blocking ? 0 : LOCK_NB));
+}
+
+int lx_umount(const char *path, int flags) { return umount2(path, flags); }
+
+int lx_set_nonblocking(int fd) { return fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
+
+int lx_set_cloexec(int fd) { return fcntl(fd, F_SETFD, FD_CLOEXEC); }
+
+int lx_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+
+int lx_signalfd_for_end(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
+  if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) return -1;
+  return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+uint32_t lx_device(uint32_t major, uint32_t minor) { return (uint32_t)makedev(major, minor); }
+
+uint64_t lx_raise_descriptor_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) getrlimit(RLIMIT_NOFILE, &limit);
+  return (uint64_t)limit.rlim_cur;
+}

@@ -1,0 +1,75 @@
+// The Linux calls that `import Glibc` hides from Swift, because they are behind
+// _GNU_SOURCE, are variadic, are macros, or have no glibc wrapper at all.
+//
+// Each function is the call itself: C's result, C's errno.
+#pragma once
+
+// Only the compiler's own headers: a C library header included here would make
+// its types this module's in Swift's eyes, beside Glibc's.
+#include <stddef.h>
+#include <stdint.h>
+
+struct timespec;
+
+// Flags that exist only with _GNU_SOURCE.
+extern const int32_t lx_O_PATH, lx_O_DIRECT, lx_O_NOFOLLOW, lx_O_DIRECTORY, lx_O_CLOEXEC, lx_O_NOATIME;
+extern const int32_t lx_AT_EMPTY_PATH;
+extern const uint32_t lx_RENAME_NOREPLACE, lx_RENAME_EXCHANGE;
+extern const int32_t lx_SEEK_DATA, lx_SEEK_HOLE;
+extern const int32_t lx_FALLOC_FL_KEEP_SIZE, lx_FALLOC_FL_PUNCH_HOLE;
+extern const int32_t lx_MNT_DETACH;
+// Nanoseconds of utimensat(2) that mean «the time it is» and «leave it».
+extern const int64_t lx_UTIME_NOW, lx_UTIME_OMIT;
+// Magic numbers of statfs(2) for file systems that need no write-out.
+extern const int64_t lx_TMPFS_MAGIC;
+// A flag of posix_spawn: the new process begins a session.
+extern const int16_t lx_POSIX_SPAWN_SETSID;
+
+// openat(2) is variadic.
+int lx_openat(int dir, const char *path, int flags, uint32_t mode);
+// openat2(2) with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS; glibc has no wrapper.
+int lx_openat_beneath(int dir, const char *path, int flags, uint32_t mode);
+int lx_renameat2(int from_dir, const char *from, int to_dir, const char *to, uint32_t flags);
+long lx_copy_file_range(int in, int64_t *in_offset, int out, int64_t *out_offset, size_t length);
+// ioctl(FICLONERANGE): shares blocks where the file system can.
+int lx_clone_range(int in, int64_t in_offset, int64_t length, int out, int64_t out_offset);
+int lx_fallocate(int fd, int mode, int64_t offset, int64_t length);
+// sync_file_range(SYNC_FILE_RANGE_WRITE): starts write-back and does not wait.
+int lx_start_writeback(int fd, int64_t offset, int64_t length);
+// fchmodat2(2) on the descriptor itself (O_PATH will do); falls back to /proc/self/fd before Linux 6.6.
+int lx_chmod_descriptor(int fd, uint32_t mode);
+int lx_chown_descriptor(int fd, uint32_t user, uint32_t group);
+// utimensat(2) on the descriptor itself; O_PATH will do.
+int lx_utimens_descriptor(int fd, const struct timespec *times);
+int lx_linkat_descriptor(int fd, int dir, const char *name);
+long lx_getdents64(int fd, void *buffer, size_t size);
+// statfs(2)'s f_type.
+int64_t lx_filesystem_type(int fd);
+
+// Extended attributes of the file that `path` (usually /proc/self/fd/N) leads to.
+long lx_getxattr(const char *path, const char *name, void *value, size_t size);
+long lx_listxattr(const char *path, char *names, size_t size);
+int lx_setxattr(const char *path, const char *name, const void *value, size_t size, int flags);
+int lx_removexattr(const char *path, const char *name);
+int lx_fsetxattr(int fd, const char *name, const void *value, size_t size);
+int lx_fremovexattr(int fd, const char *name);
+long lx_fgetxattr(int fd, const char *name, void *value, size_t size);
+
+// syncfs(2): all of the file system that holds `fd`.
+int lx_syncfs(int fd);
+int lx_flock(int fd, int exclusive, int blocking);
+int lx_umount(const char *path, int flags);
+// fcntl(2) is variadic.
+int lx_set_nonblocking(int fd);
+int lx_set_cloexec(int fd);
+int lx_eventfd(void);
+// Blocks the signals that end a server, in this thread and those it starts, and returns a signalfd for them.
+int lx_signalfd_for_end(void);
+uint32_t lx_device(uint32_t major, uint32_t minor);
+// setrlimit(RLIMIT_NOFILE) to the hard limit; returns the limit in force.
+uint64_t lx_raise_descriptor_limit(void);
+
+// Names the calling thread, for ps and gdb; at most 15 bytes.
+void lx_name_thread(const char *name);
+// "ENOENT" and its like; NULL for a number that is no errno.
+const char *lx_errno_name(int error);

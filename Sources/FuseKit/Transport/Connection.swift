@@ -1,0 +1,76 @@
+internal import CFuse
+import Glibc
+import Synchronization
+import SystemPackage
+
+/// The descriptor over which the kernel asks, and the means to stop waiting for it.
+final class Connection: Sendable {
+  let descriptor: CInt
+  private let stopEvent: CInt
+  private let stopping = Atomic<Bool>(false)
+
+  /// The largest request: a WRITE of 1 MiB with its header, and room to spare.
+  static let requestSize = (1 << 20) + (64 << 10)
+
+  /// `descriptor` stays its opener's to close.
+  init(descriptor: CInt) throws(Errno) {
+    self.descriptor = descriptor
+    // Non-blocking, so that trying is possible and stopping can interrupt the wait.
+    guard mfs_set_nonblocking(descriptor) == 0 else { throw Errno(rawValue: errno) }
+    stopEvent = mfs_eventfd()
+    guard stopEvent >= 0 else { throw Errno(rawValue: errno) }
+  }
+
+  deinit { close(stopEvent) }
+
+  enum Arrival {
+    /// A request of so many bytes is in the buffer.
+    case request(Int)
+    /// ``stop()`` was called.
+    case stopped
+    /// The file system is unmounted.
+    case gone
+    case failed(Errno)
+  }
+
+  /// Makes ``receive(into:patience:)`` return `stopped`, now and from now on.
+  func stop() {
+    stopping.store(true, ordering: .sequentiallyConsistent)
+    // Never read again, so that whoever polls next is stopped too.
+    var one: UInt64 = 1
+    _ = write(stopEvent, &one, 8)
+  }
+
+  /// Waits for a request: first by trying as often as `patience` says, then asleep.
+  func receive(
+    into buffer: UnsafeMutableRawBufferPointer, patience: inout Patience, mayPoll: Bool = true
+  ) -> Arrival {
+    var tries = mayPoll ? patience.tries : 0
+    let start = monotonicNanoseconds()
+    while true {
+      if stopping.load(ordering: .relaxed) { return .stopped }
+      let size = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+      if size > 0 {
+        if mayPoll { patience.arrived(after: monotonicNanoseconds() &- start) }
+        return .request(size)
+      }
+      let error = errno
+      switch size == 0 ? ENODEV : error {
+      case EAGAIN where tries > 0: tries -= 1
+      case EAGAIN: sleep()
+      // ENOENT: the request was taken back while it was being read.
+      case EINTR, ENOENT: continue
+      case ENODEV, ECONNABORTED: return .gone
+      default: return .failed(Errno(rawValue: error))
+      }
+    }
+  }
+
+  private func sleep() {
+    withUnsafeTemporaryAllocation(of: pollfd.self, capacity: 2) { descriptors in
+      descriptors.initializeElement(at: 0, to: pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
+      descriptors.initializeElement(at: 1, to: pollfd(fd: stopEvent, events: Int16(POLLIN), revents: 0))
+      _ = poll(descriptors.baseAddress, 2, -1)
+    }
+  }
+}

@@ -1,0 +1,33 @@
+/// The kind of a request, by the kernel's number.
+struct Opcode: RawRepresentable, Hashable {
+  let rawValue: UInt32
+
+  static let lookup = Opcode(rawValue: 1)
+  static let read = Opcode(rawValue: 15)
+  static let write = Opcode(rawValue: 16)
+  static let fsync = Opcode(rawValue: 20)
+  static let initialise = Opcode(rawValue: 26)
+  static let fsyncdir = Opcode(rawValue: 30)
+  static let fallocate = Opcode(rawValue: 43)
+  static let copyFileRange = Opcode(rawValue: 47)
+
+  /// Whether the lead is handed over before a request of this kind is served.
+  ///
+  /// Handing over costs a wake, which is more than most requests take. So it is
+  /// for those that move many bytes or wait for a disk by nature; of all others
+  /// the ``Watch`` finds out which ones block here.
+  func takesLong(bytes: Int) -> Bool {
+    switch self {
+    case .fsync, .fsyncdir, .fallocate, .copyFileRange: true
+    case .read, .write: bytes >= Opcode.manyBytes
+    default: false
+    }
+  }
+
+  /// This kind in a set of 64.
+  var bit: UInt64 { 1 << UInt64(rawValue & 63) }
+
+  /// Moving so many bytes takes longer than waking a thread. What the page cache asks for at once is less: one
+  /// caller that reads or writes a file from end to end is served fastest by one thread.
+  static let manyBytes = 256 << 10
+}

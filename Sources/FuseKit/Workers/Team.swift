@@ -1,0 +1,171 @@
+import Glibc
+import Synchronization
+import SystemPackage
+
+/// The threads that serve a mount: one leads, the others serve or wait.
+///
+/// The rules are ``Crew``'s; this carries them out. <doc:FuseKit> explains them
+/// and why they cannot deadlock.
+final class Team: Sendable {
+  private let crew: Monitor<Crew>
+  /// Whether the last worker has left; apart from `crew`, so that a wake for a follower can reach nobody else.
+  private let hasEmptied = Monitor(false)
+  private let watch: Watch
+  private let connection: Connection
+  private let polling: Int
+  private let serve: @Sendable (UnsafeMutableRawBufferPointer) -> Void
+  private let onEnd: @Sendable (Errno?) -> Void
+
+  /// The kinds of request that blocked lately, one bit each; and how many of those were quick since.
+  private let slow = Atomic<UInt64>(0)
+  private let quickInARow = Atomic<Int>(0)
+  /// Workers other than the leader that are moving bytes.
+  private let moving = Atomic<Int>(0)
+
+  /// - Parameters:
+  ///   - serve: Answers the request in the buffer. Called on several threads at once.
+  ///   - onEnd: The connection is gone, or failed; called once or not at all.
+  init(
+    connection: Connection, limit: Int, polling: Int,
+    serve: @escaping @Sendable (UnsafeMutableRawBufferPointer) -> Void,
+    onEnd: @escaping @Sendable (Errno?) -> Void
+  ) throws(Errno) {
+    crew = Monitor(Crew(limit: limit, spare: 4))
+    watch = try Watch()
+    self.connection = connection
+    self.polling = polling
+    self.serve = serve
+    self.onEnd = onEnd
+  }
+
+  /// Serves until the connection is stopped or gone and every request that was read is answered.
+  func run(untilStopped waitForStop: () -> Void) throws(Errno) {
+    let watcher = try Thread(name: "fuse-watch") { [self] in watch.run(takeOver: replaceLeader) }
+    defer {
+      watch.end()
+      watcher.join()
+    }
+    guard start(crew.withLock { $0.replaceLeader() }) else { throw .resourceTemporarilyUnavailable }
+    waitForStop()
+    connection.stop()
+    hasEmptied.wait { $0 ? () : nil }
+  }
+
+  // MARK: One worker
+
+  private func work() {
+    Worker(polling: polling).occupy { worker in
+      var place = crew.withLock { $0.arrive() }
+      while true {
+        switch place {
+        case .lead:
+          lead(worker)
+          place = crew.withLock { $0.arrive() }
+        case .park:
+          place = crew.wait {
+            let place = $0.look()
+            return place == .park ? nil : place
+          }
+        case .leave: return noteDeparture()
+        }
+      }
+    }
+  }
+
+  /// A thread was taken off the count.
+  private func noteDeparture() {
+    guard crew.withLock({ $0.threads == 0 }) else { return }
+    hasEmptied.withLock { $0 = true }
+    hasEmptied.wakeAll()
+  }
+
+  /// Reads and serves until the lead is somebody else's, or there is nothing to lead any more.
+  private func lead(_ worker: Worker) {
+    while true {
+      // Polling next to a worker that moves bytes would take the core that the caller needs to use them.
+      let mayPoll = moving.load(ordering: .relaxed) == 0
+      switch connection.receive(into: worker.requestBuffer, patience: &worker.patience, mayPoll: mayPoll) {
+      case .request(let size):
+        let request = UnsafeMutableRawBufferPointer(rebasing: worker.requestBuffer[..<size])
+        guard let header = RequestHeader(UnsafeRawBufferPointer(request)) else { continue }
+        if isSlow(header), handOver() {
+          serveApart(request, header)
+          return
+        }
+        let mark = watch.begin(header.opcode)
+        serve(request)
+        guard watch.beat.end(mark) else { return }
+      case .stopped: return end(nil)
+      case .gone: return end(.some(nil))
+      case .failed(let error): return end(error)
+      }
+    }
+  }
+
+  /// Serves a request with the lead given away.
+  private func serveApart(_ request: UnsafeMutableRawBufferPointer, _ header: RequestHeader) {
+    guard !header.opcode.takesLong(bytes: header.bytes) else {
+      moving.wrappingAdd(1, ordering: .relaxed)
+      serve(request)
+      moving.wrappingSubtract(1, ordering: .relaxed)
+      return
+    }
+    let start = monotonicNanoseconds()
+    serve(request)
+    // A kind of request that blocked once is handed over until it was quick several times in a row.
+    if monotonicNanoseconds() &- start > UInt64(Watch.period) / 2 {
+      quickInARow.store(0, ordering: .relaxed)
+    } else if quickInARow.wrappingAdd(1, ordering: .relaxed).newValue >= 16 {
+      quickInARow.store(0, ordering: .relaxed)
+      slow.store(0, ordering: .relaxed)
+    }
+  }
+
+  private func isSlow(_ header: RequestHeader) -> Bool {
+    header.opcode.takesLong(bytes: header.bytes) || slow.load(ordering: .relaxed) & header.opcode.bit != 0
+  }
+
+  /// `ended`: nil when stopped, else what ended the connection.
+  private func end(_ ended: Errno??) {
+    crew.withLock { $0.end() }
+    crew.wakeAll()
+    if let ended { onEnd(ended) }
+  }
+
+  // MARK: The lead
+
+  /// Gives the lead away; returns false where there is nobody to have it.
+  private func handOver() -> Bool {
+    let succession = crew.withLock { $0.handOver() }
+    if case .keep = succession { return false }
+    if start(succession) { return true }
+    let leadsAgain = crew.withLock { $0.failedToStart(leaderIsHere: true) }
+    return !leadsAgain
+  }
+
+  /// What the watch does about a leader that is stuck in a request of the kind `opcode`.
+  private func replaceLeader(stuckIn opcode: Opcode?) -> Bool {
+    if let opcode { slow.bitwiseOr(opcode.bit, ordering: .relaxed) }
+    let succession = crew.withLock { opcode != nil || $0.isAbandoned ? $0.replaceLeader() : .keep }
+    if start(succession) { return true }
+    _ = crew.withLock { $0.failedToStart(leaderIsHere: false) }
+    noteDeparture()
+    return false
+  }
+
+  private func start(_ succession: Crew.Succession) -> Bool {
+    switch succession {
+    case .keep: return true
+    case .wake:
+      crew.wakeOne()
+      return true
+    case .start:
+      do throws(Errno) {
+        try Thread.detach(name: "fuse-worker") { [self] in work() }
+        return true
+      } catch {
+        return false
+      }
+    }
+  }
+}

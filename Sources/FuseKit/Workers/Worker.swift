@@ -1,0 +1,59 @@
+import Glibc
+
+/// What one thread needs to serve requests: its buffers, and what it remembers.
+///
+/// Buffers live as long as the thread, since fresh memory is slow to touch.
+final class Worker {
+  /// Where the request under way lies. It is overwritten by the next one.
+  let requestBuffer = UnsafeMutableRawBufferPointer.allocate(
+    byteCount: Connection.requestSize, alignment: 4096)
+  private var replyBuffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+  private var patch: ReplyPatch?
+  /// What the reply to INIT agreed to, once this thread has sent it.
+  var agreed: InitFlags = []
+  var patience: Patience
+
+  init(polling: Int) { patience = Patience(ceiling: polling) }
+
+  deinit {
+    requestBuffer.deallocate()
+    replyBuffer.deallocate()
+  }
+
+  /// Room for the bytes of a reply; the same memory at each call.
+  func room(_ size: Int) -> UnsafeMutableRawBufferPointer {
+    if replyBuffer.count < size {
+      replyBuffer.deallocate()
+      replyBuffer = .allocate(byteCount: max(size, 64 << 10), alignment: 4096)
+    }
+    return UnsafeMutableRawBufferPointer(rebasing: replyBuffer[..<size])
+  }
+
+  /// The next reply of this thread is to be changed so.
+  func patchNextReply(_ patch: ReplyPatch) { self.patch = patch }
+
+  func takePatch() -> ReplyPatch? {
+    defer { patch = nil }
+    return patch
+  }
+
+  // MARK: The worker of this thread
+
+  private static let key = {
+    var key = pthread_key_t()
+    pthread_key_create(&key, nil)
+    return key
+  }()
+
+  /// The worker that runs on this thread.
+  static var current: Worker? {
+    pthread_getspecific(key).map { Unmanaged<Worker>.fromOpaque($0).takeUnretainedValue() }
+  }
+
+  /// Makes this the worker of the calling thread while `body` runs.
+  func occupy<Result>(_ body: (Worker) -> Result) -> Result {
+    pthread_setspecific(Worker.key, Unmanaged.passUnretained(self).toOpaque())
+    defer { pthread_setspecific(Worker.key, nil) }
+    return body(self)
+  }
+}

@@ -1,0 +1,59 @@
+internal import FuseKit
+internal import Glibc
+internal import StorageCore
+internal import Synchronization
+internal import SystemPackage
+
+/// A file that is open, however often: what its opens share.
+final class OpenInode: Sendable {
+  let identity: FileIdentity
+  let node: NodeID
+  /// Set at the first open and kept until the last release: the kernel allows no mix.
+  let backing: Int32?
+
+  /// Taken while sizes are booked and while a rename takes the file from one account to another.
+  let booking: Mutex<Booking>
+
+  struct Booking: Sendable {
+    /// Bytes that the ledger has for the file.
+    var size: Int64
+    /// No name leads to it any more; its bytes are nobody's.
+    var isUnlinked = false
+    var handles: [HandleID: OpenFile] = [:]
+
+    var writers: Int { handles.values.count { $0.isWriter } }
+  }
+
+  init(identity: FileIdentity, node: NodeID, backing: Int32?, size: Int64) {
+    self.identity = identity
+    self.node = node
+    self.backing = backing
+    booking = Mutex(Booking(size: size))
+  }
+}
+
+/// One open of a file.
+final class OpenFile: Sendable {
+  let inode: OpenInode
+  let descriptor: SharedDescriptor
+  let isWriter: Bool
+  /// The thread that opened it.
+  let opener: pid_t
+  let state = Mutex(State())
+
+  struct State: Sendable {
+    /// The last thing seen was a close: the release is probably under way.
+    var isClosing = false
+    /// The first write that failed; later ones fail the same way.
+    var failure: Errno?
+    /// The upload session and the chunk that is being written, until released.
+    var chunk: (session: UploadSession, name: FileName)?
+  }
+
+  init(inode: OpenInode, descriptor: SharedDescriptor, isWriter: Bool, opener: pid_t) {
+    self.inode = inode
+    self.descriptor = descriptor
+    self.isWriter = isWriter
+    self.opener = opener
+  }
+}

@@ -1,0 +1,57 @@
+package import FuseKit
+internal import Glibc
+package import Logging
+package import StorageCore
+internal import Synchronization
+internal import SystemPackage
+
+/// The tree of a storage as a file system: joins FuseKit's requests with StorageCore.
+///
+/// Each request finds its node, switches over the node's ``Place``, and does its
+/// work through descriptors and names. `Tree/` has a file per group of requests.
+///
+/// Order of locks, outermost first: the storage's gate; one open file's booking;
+/// the tables (nodes, handles, pending files, ledger), which are leaves. No lock
+/// is held while a reply is made.
+package final class MountTree: FileSystem {
+  package let storage: Storage
+  let nodes: NodeTable
+  let handles = HandleTable()
+  let folders: FolderCache
+  let markers = MarkerDrafts()
+  let policy = CachePolicy()
+  let dataPath: DataPath
+  let logger: Logger
+  private let connection = Mutex<KernelNotifier?>(nil)
+  /// Files without a name that the kernel still refers to, held so that `fstat` goes on working.
+  let orphans = Mutex<[NodeID: SharedDescriptor]>([:])
+  private let onReady: @Sendable () -> Void
+
+  /// - Parameters:
+  ///   - storage: initialized.
+  ///   - descriptorLimit: how many descriptors the process may have.
+  ///   - onReady: called once, when the kernel has connected.
+  package init(
+    storage: Storage, descriptorLimit: Int, logger: Logger, onReady: @escaping @Sendable () -> Void = {}
+  ) throws(StorageError) {
+    self.storage = storage
+    self.logger = logger
+    self.onReady = onReady
+    dataPath = DataPath(logger: logger)
+    folders = FolderCache(limit: min(max(descriptorLimit / 4, 16), 16384))
+    let identity = try StorageError.wrap("opening the storage root") { () throws(Errno) in
+      FileIdentity(try Sys.stat(storage.root.descriptor))
+    }
+    nodes = NodeTable(root: identity)
+    storage.observer = self
+  }
+
+  var notifier: KernelNotifier? { connection.withLock { $0 } }
+
+  package func mounted(_ notifier: KernelNotifier) {
+    connection.withLock { $0 = notifier }
+    onReady()
+  }
+
+  package func unmounted() { connection.withLock { $0 = nil } }
+}

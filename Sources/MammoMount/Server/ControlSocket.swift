@@ -1,0 +1,75 @@
+internal import Glibc
+internal import Logging
+package import StorageCore
+internal import SystemPackage
+
+/// How the command line reaches a running server: a socket in the storage root's private folder.
+///
+/// One request a connection, a line: `cleanup SECONDS dry|real`. The answer is
+/// lines of `key value`.
+package final class ControlSocket: Sendable {
+  private let storage: Storage
+  private let housekeeping: Housekeeping
+  private let logger: Logger
+  static let name = "control"
+
+  init(storage: Storage, housekeeping: Housekeeping, logger: Logger) {
+    self.storage = storage
+    self.housekeeping = housekeeping
+    self.logger = logger
+  }
+
+  /// Listens on a thread of its own, until the process ends.
+  func start() {
+    do throws(Errno) {
+      let folder = try storage.root.openFolder([Layout.privateFolder])
+      // Left over from a server that was killed.
+      try? Sys.unlink(FileName(Self.name), in: folder)
+      let listener = try UnixSocket.listen(in: folder.raw, name: Self.name)
+      StorageCore.Thread.start("control") { [self] in
+        while let connection = UnixSocket.accept(listener) { answer(connection) }
+      }
+    } catch {
+      logger.warning("no control socket: cleanup from the command line will not reach this mount", metadata: ["error": "\(error)"])
+    }
+  }
+
+  private func answer(_ connection: CInt) {
+    defer { close(connection) }
+    let words = UnixSocket.readLine(connection).split(separator: " ")
+    guard words.count == 3, words[0] == "cleanup", let age = Int64(words[1]) else {
+      return UnixSocket.write(connection, "failure unknown request\n")
+    }
+    let report = housekeeping.clean(olderThan: age, dryRun: words[2] == "dry")
+    UnixSocket.write(connection, Self.text(report))
+  }
+
+  private static func text(_ report: CleanupReport) -> String {
+    var text = "deleted \(report.deleted)\nbytes \(report.bytes)\nsessions \(report.sessions)\n"
+    for failure in report.failures { text += "failure \(failure.split(separator: "\n").joined(separator: " "))\n" }
+    return text
+  }
+
+  /// Asks the server that has `root` in use to clean up; `nil` where none answers.
+  package static func cleanup(root: String, olderThan age: Int64, dryRun: Bool) -> CleanupReport? {
+    guard let folder = try? Sys.openFile("\(root)/\(Layout.privateFolder)"),
+      let connection = UnixSocket.connect(in: folder.raw, name: name)
+    else { return nil }
+    defer { close(connection) }
+    UnixSocket.write(connection, "cleanup \(age) \(dryRun ? "dry" : "real")\n")
+    let answer = UnixSocket.readAll(connection)
+    guard !answer.isEmpty else { return nil }
+    var report = CleanupReport()
+    for line in answer.split(separator: "\n") {
+      let parts = line.split(separator: " ", maxSplits: 1)
+      guard parts.count == 2 else { continue }
+      switch parts[0] {
+      case "deleted": report.deleted = Int(parts[1]) ?? 0
+      case "bytes": report.bytes = Int64(parts[1]) ?? 0
+      case "sessions": report.sessions = Int(parts[1]) ?? 0
+      default: report.failures.append(String(parts[1]))
+      }
+    }
+    return report
+  }
+}

@@ -1,0 +1,70 @@
+internal import CLinux
+internal import Glibc
+internal import StorageCore
+package import SystemPackage
+
+/// A mammofs mount that there is, as the kernel lists it.
+package struct MountPoint: Hashable, Sendable {
+  /// Where it is mounted.
+  package let path: String
+  /// The storage root.
+  package let root: String
+
+  /// All mammofs mounts, the latest last.
+  package static func all() -> [MountPoint] {
+    guard let file = try? Sys.openFile("/proc/self/mountinfo"), let bytes = try? Sys.readUnsized(file) else {
+      return []
+    }
+    return String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap(parse)
+  }
+
+  /// The mount at a path, if it is one of ours.
+  package static func at(_ path: String) -> MountPoint? { all().last { $0.path == path } }
+
+  /// The mount of a storage root.
+  package static func of(root: String) -> MountPoint? { all().last { $0.root == root } }
+
+  static func parse(_ line: Substring) -> MountPoint? {
+    // ID PARENT DEVICE ROOT PATH OPTIONS [TAGS…] - TYPE SOURCE SUPEROPTIONS
+    let halves = line.split(separator: " - ", maxSplits: 1)
+    guard halves.count == 2 else { return nil }
+    let left = halves[0].split(separator: " ")
+    let right = halves[1].split(separator: " ")
+    guard left.count > 4, right.count > 1, right[0] == "fuse.mammofs" else { return nil }
+    return MountPoint(path: unescaped(left[4]), root: unescaped(right[1]))
+  }
+
+  /// Blanks and their like are written as three octal digits.
+  private static func unescaped(_ text: Substring) -> String {
+    var bytes: [UInt8] = []
+    var rest = text.utf8[...]
+    while let byte = rest.popFirst() {
+      if byte == UInt8(ascii: "\\"), rest.count >= 3, let value = UInt8(String(decoding: rest.prefix(3), as: UTF8.self), radix: 8) {
+        bytes.append(value)
+        rest = rest.dropFirst(3)
+      } else {
+        bytes.append(byte)
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// Whether the server of a mount at `path` has died and left the mount behind.
+  package static func isDead(_ path: String) -> Bool {
+    var result = stat()
+    return stat(path, &result) != 0 && errno == ENOTCONN
+  }
+
+  /// Takes a mount away.
+  ///
+  /// - Parameter lazily: also while it is in use.
+  package static func detach(_ path: String, lazily: Bool = false) throws(Errno) {
+    guard path.withCString({ lx_umount($0, lazily ? lx_MNT_DETACH : 0) }) == 0 else { throw Errno(rawValue: errno) }
+  }
+
+  /// Waits until whoever has a storage root in use has let it go.
+  package static func waitForRelease(ofRoot root: String) {
+    guard let file = try? Sys.openFile("\(root)/\(Layout.privateFolder)/\(Layout.lock)") else { return }
+    while lx_flock(file.raw, 0, 1) != 0, errno == EINTR {}
+  }
+}

@@ -1,0 +1,76 @@
+internal import CLinux
+package import FuseKit
+internal import Glibc
+internal import StorageCore
+internal import Synchronization
+package import SystemPackage
+
+/// `chmod`, `chown`, `truncate`, `utimensat`.
+extension MountTree {
+  package func setAttributes(
+    of node: NodeID, handle: HandleID?, to changes: AttributeChanges, _ caller: Caller
+  ) throws(Errno) -> Attributes {
+    let operation: StaticString =
+      if changes.size != nil { "truncate" } else if changes.mode != nil { "chmod" } else if changes.user != nil
+        || changes.group != nil
+      { "chown" } else { "utimens" }
+    return try answering(operation, node) {
+      let record = try self.node(node)
+      guard !record.place.isVirtual else { throw StorageError.reserved(record.name.description) }
+      let target = try record.place == .marker ? markerDescriptor(record, handle) : reach(node, handle)
+      if let size = changes.size { try truncate(node, record, handle, target, to: size) }
+      if changes.user != nil || changes.group != nil {
+        try Sys.chown(target, changes.user ?? uid_t.max, changes.group ?? gid_t.max)
+      }
+      if let mode = changes.mode { try Sys.chmod(target, mode & 0o7777) }
+      if changes.accessed != nil || changes.modified != nil {
+        try Sys.setTimes(target, Self.time(changes.accessed), Self.time(changes.modified))
+      }
+      return attributes(try Sys.stat(target), of: record.place)
+    }
+  }
+
+  private static func time(_ change: AttributeChanges.Time?) -> timespec {
+    switch change {
+    case .at(let moment): moment
+    case .now: timespec(tv_sec: 0, tv_nsec: Int(lx_UTIME_NOW))
+    case nil: timespec(tv_sec: 0, tv_nsec: Int(lx_UTIME_OMIT))
+    }
+  }
+
+  private func truncate(
+    _ id: NodeID, _ record: Node, _ handle: HandleID?, _ target: SharedDescriptor, to size: Int64
+  ) throws {
+    if case .marker(let draft)? = handle.flatMap({ handles[$0] }) {
+      return try Sys.truncate(draft.descriptor, to: size)
+    }
+    switch record.place {
+    case .marker: throw StorageError.reserved(".complete")
+    case .chunk: try session(of: record.parent).checkReceiving()
+    case .image, .work, .sessionWork, .workspaceEntry: break
+    case .root, .rootStats, .rootErrors, .area, .user, .year, .month, .userStats, .temp, .uploads, .session,
+      .sessionStats, .workspace:
+      throw Errno.isDirectory
+    }
+    if let inode = handles.inode(record.identity) {
+      // By a descriptor that may write; one for reading, or for the name alone, may not.
+      let writer = inode.booking.withLock { $0.handles.values.first { $0.isWriter }?.descriptor }
+      try storage.gate.changing { () throws(Errno) in
+        if let writer {
+          try Sys.truncate(writer, to: size)
+        } else {
+          try Sys.truncate(try Sys.reopen(target, O_WRONLY), to: size)
+        }
+      }
+      try book(inode)
+    } else {
+      let file = try Sys.reopen(target, O_WRONLY)
+      try storage.gate.changing { () throws(Errno) in
+        let before = Int64(try Sys.stat(file).st_size)
+        try Sys.truncate(file, to: size)
+        bookGrowth(size - before, of: id)
+      }
+    }
+    if record.place == .chunk { try session(of: record.parent).saved(record.name, size: size) }
+  }
+}

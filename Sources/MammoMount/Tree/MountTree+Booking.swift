@@ -1,0 +1,132 @@
+internal import FuseKit
+internal import Glibc
+package import StorageCore
+internal import Synchronization
+internal import SystemPackage
+
+/// Keeping the ledger true while files grow, move and go.
+///
+/// The kernel may write to a file without the server seeing it, so sizes are
+/// learnt from the file itself: when one is closed or synchronised, and for all
+/// open ones when somebody asks for figures.
+extension MountTree {
+  /// What the file of a node is counted under, and the folder it is counted in (`nil` while staged).
+  func account(of node: Node) -> (account: Account, folder: FileIdentity?) {
+    let folder = nodes[node.parent]?.identity
+    let isStaged = folder.map { storage.pending.staged(node.name, in: $0) != nil } ?? false
+    return (account(of: node.place, in: node.parent), isStaged ? nil : folder)
+  }
+
+  /// What files of a place in a folder are counted under.
+  func account(of place: Place, in parent: NodeID) -> Account {
+    switch place {
+    case .image(let area):
+      // Month, year, user: the tree has no other shape.
+      guard let month = nodes[parent], let year = nodes[month.parent], let user = nodes[year.parent] else { return .temp }
+      return .user(area, user.name)
+    case .work, .chunk, .sessionWork, .marker, .workspaceEntry: return .temp
+    case .root, .rootStats, .rootErrors, .area, .user, .year, .month, .userStats, .temp, .uploads, .session,
+      .sessionStats, .workspace:
+      return .temp
+    }
+  }
+
+  /// Books what an open file has grown or shrunk by. Returns its size in bytes.
+  @discardableResult
+  func book(_ inode: OpenInode) throws(Errno) -> Int64 {
+    try storage.gate.changing { () throws(Errno) in try bookHeld(inode) }
+  }
+
+  /// As ``book(_:)``, by a caller that is within the gate.
+  @discardableResult
+  func bookHeld(_ inode: OpenInode) throws(Errno) -> Int64 {
+    try inode.booking.withLock { booking throws(Errno) in try self.book(&booking, inode) }
+  }
+
+  private func book(_ booking: inout OpenInode.Booking, _ inode: OpenInode) throws(Errno) -> Int64 {
+    guard let descriptor = booking.handles.values.first?.descriptor else { return booking.size }
+    let size = Int64(try Sys.stat(descriptor).st_size)
+    defer { booking.size = size }
+    guard !booking.isUnlinked, size != booking.size, let node = nodes[inode.node] else { return size }
+    let (account, folder) = account(of: node)
+    storage.ledger.record(Tally(size: size - booking.size), to: account, in: folder, file: inode.identity)
+    return size
+  }
+
+  /// Books a change of a file that is not open.
+  func bookGrowth(_ bytes: Int64, of id: NodeID) {
+    guard bytes != 0, !nodes.isOrphan(id), let node = nodes[id] else { return }
+    let (account, folder) = account(of: node)
+    storage.ledger.record(Tally(size: bytes), to: account, in: folder, file: node.identity)
+  }
+
+  /// Brings the ledger up to date with every file that is open for writing.
+  func bookAll() {
+    for inode in handles.openInodes where inode.booking.withLock({ $0.writers > 0 }) {
+      do {
+        try book(inode)
+      } catch {
+        noteUnattended(error, "stat", inode.node)
+      }
+    }
+  }
+
+  /// Moves a file from one account to another while `change` gives it its new name.
+  ///
+  /// - Parameters:
+  ///   - stat: of the file before.
+  ///   - old: where it was counted.
+  ///   - new: asked after the change.
+  func moving(
+    _ stat: stat, from old: (account: Account, folder: FileIdentity?),
+    to new: () -> (account: Account, folder: FileIdentity?), _ change: () throws -> Void
+  ) throws {
+    guard stat.isRegularFile else { return try change() }
+    let identity = FileIdentity(stat)
+    func move(_ size: Int64) throws {
+      try change()
+      let new = new()
+      let tally = Tally(size: size, count: 1)
+      storage.ledger.record(Tally() - tally, to: old.account, in: old.folder, file: identity)
+      storage.ledger.record(tally, to: new.account, in: new.folder, file: identity)
+    }
+    if let inode = handles.inode(identity) {
+      try inode.booking.withLock { try move($0.size) }
+    } else {
+      try move(Int64(stat.st_size))
+    }
+  }
+}
+
+/// What the storage changes by itself, and what it has to ask.
+extension MountTree: StorageObserver {
+  package func changed(_ name: FileName, in folder: FileIdentity) {
+    guard let (id, node) = nodes.find(folder) else { return }
+    // What the kernel does not remember it need not be told.
+    guard policy.entryTimeout(in: node.place) > 0 else { return }
+    notifier?.invalidateEntry(Array(name.bytes), in: id)
+    notifier?.invalidateAttributes(of: id)
+  }
+
+  package func settleChanges() { _ = notifier?.waitUntilDelivered(timeoutMilliseconds: 200) }
+
+  package func unlinked(_ file: FileIdentity) -> Int64? {
+    nodes.unlinked(file)
+    return handles.unlinked(file)?.booking.withLock { booking in
+      booking.isUnlinked = true
+      return booking.size
+    }
+  }
+
+  package func isOpen(_ file: FileIdentity) -> Bool { handles.isOpen(file) }
+
+  package func openSize(_ file: FileIdentity) -> Int64? {
+    guard let inode = handles.inode(file) else { return nil }
+    // The caller is within the gate, alone; a size that cannot be learnt is the disk's, which it looks up itself.
+    return try? inode.booking.withLock { booking throws(Errno) in
+      guard let descriptor = booking.handles.values.first?.descriptor else { return booking.size }
+      booking.size = Int64(try Sys.stat(descriptor).st_size)
+      return booking.size
+    }
+  }
+}

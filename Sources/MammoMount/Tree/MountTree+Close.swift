@@ -1,0 +1,138 @@
+package import FuseKit
+internal import Glibc
+internal import StorageCore
+internal import Synchronization
+package import SystemPackage
+
+/// What happens when a file is closed: sizes are booked, and a new file that is whole gets its name.
+extension MountTree {
+  package func flush(_ node: NodeID, _ handle: HandleID, _ caller: Caller) throws(Errno) {
+    try answering("close", node) {
+      switch handles[handle] {
+      case .file(let file): try closed(file, caller)
+      case .marker(let draft): try closedMarker(draft, caller)
+      case .snapshot, .folder, nil: return
+      }
+    }
+  }
+
+  /// One descriptor of the file was closed, perhaps the last.
+  private func closed(_ file: OpenFile, _ caller: Caller) throws {
+    guard file.isWriter else { return }
+    let size = try book(file.inode)
+    if let failure = file.state.withLock({ $0.failure }) { throw failure }
+    let isLast = isLastClose(file, caller)
+    if isLast { setClosing(file, true) }
+    if try !(isLast && publish(file, durably: false)) { noteSaved(file, size) }
+  }
+
+  /// Whether no descriptor is left that could write; when that cannot be told, the release decides.
+  private func isLastClose(_ file: OpenFile, _ caller: Caller) -> Bool {
+    let others = file.inode.booking.withLock { booking in
+      booking.handles.values.contains { $0 !== file && $0.isWriter && !$0.state.withLock { $0.isClosing } }
+    }
+    guard !others else { return false }
+    // A file that has its name already has nothing to wait for.
+    guard let record = nodes[file.inode.node], isPending(record) || record.place == .chunk else { return true }
+    let answer = DescriptorHolders(name: record.name).amongRelated(closing: caller.process, opener: file.opener)
+    return answer == .none
+  }
+
+  private func isPending(_ record: Node) -> Bool {
+    guard record.place.isStaged, let folder = nodes[record.parent]?.identity else { return false }
+    return storage.pending.staged(record.name, in: folder) != nil
+  }
+
+  /// Remembers whether the file's release is to be expected, which a completion waits for.
+  func setClosing(_ file: OpenFile, _ isClosing: Bool) {
+    let chunk = file.state.withLock { state -> (session: UploadSession, name: FileName)? in
+      guard state.isClosing != isClosing else { return nil }
+      state.isClosing = isClosing
+      return state.chunk
+    }
+    if let chunk { chunk.session.closing(chunk.name, isClosing) }
+  }
+
+  /// Tells the session about a chunk that was changed where it is.
+  private func noteSaved(_ file: OpenFile, _ size: Int64) {
+    guard let chunk = file.state.withLock({ $0.chunk }), let record = nodes[file.inode.node], !isPending(record),
+      !nodes.isOrphan(file.inode.node)
+    else { return }
+    chunk.session.saved(chunk.name, size: size)
+  }
+
+  /// Gives a new file its name in the storage root, if that is what it waits for.
+  ///
+  /// - Returns: whether it was.
+  @discardableResult
+  func publish(_ file: OpenFile, durably: Bool) throws -> Bool {
+    try storage.gate.changing {
+      guard !nodes.isOrphan(file.inode.node), let record = nodes[file.inode.node], !record.place.isWorkName,
+        record.place.isStaged, let parent = nodes[record.parent],
+        let staged = storage.pending.staged(record.name, in: parent.identity)
+      else { return false }
+      let size = try bookHeld(file.inode)
+      let target = try descriptor(of: record.parent)
+      try storage.staging.publish(
+        staged, file.descriptor.raw, origin: path(of: file.inode.node), as: record.name, in: target.raw,
+        durably: durably)
+      storage.pending.remove(record.name, in: parent.identity)
+      let account = account(of: record.place, in: record.parent)
+      let tally = Tally(size: size, count: 1)
+      storage.ledger.record(Tally() - tally, to: account, in: nil)
+      storage.ledger.record(tally, to: account, in: parent.identity, file: record.identity)
+      if let chunk = file.state.withLock({ $0.chunk }) { chunk.session.saved(chunk.name, size: size) }
+      return true
+    }
+  }
+
+  package func release(_ node: NodeID, _ handle: HandleID) {
+    switch handles[handle] {
+    case .file(let file): release(file, node, handle)
+    case .marker(let draft):
+      handles.remove(handle)
+      releaseMarker(draft, node)
+    case .snapshot, .folder, nil: handles.remove(handle)
+    }
+  }
+
+  private func release(_ file: OpenFile, _ node: NodeID, _ handle: HandleID) {
+    if file.isWriter {
+      do {
+        let size = try book(file.inode)
+        let others = file.inode.booking.withLock { booking in
+          booking.handles.values.contains { $0 !== file && $0.isWriter }
+        }
+        if file.state.withLock({ $0.failure }) != nil {
+          if !others { try cutOff(file) }
+        } else if others {
+          noteSaved(file, size)
+        } else if try !publish(file, durably: false) {
+          noteSaved(file, size)
+        }
+        if let record = nodes[node], record.place == .chunk { Sys.startWriteback(file.descriptor) }
+      } catch {
+        // The file keeps its staged place and shows in the mount; the next close, fsync or rename tries again,
+        // and the next mount finds it.
+        noteUnattended(error, "close", node)
+      }
+    }
+    let last = handles.release(handle, file)
+    if let backing = last?.backing { notifier?.unregisterBacking(backing) }
+    let (chunk, wasClosing) = file.state.withLock { ($0.chunk, $0.isClosing) }
+    if let chunk { chunk.session.closed(chunk.name, wasClosing: wasClosing) }
+  }
+
+  /// A new file whose writes failed never gets its name: a chunk goes, an image is kept in the workspace.
+  private func cutOff(_ file: OpenFile) throws {
+    try storage.gate.changing {
+      guard let record = nodes[file.inode.node], !record.place.isWorkName, let parent = nodes[record.parent],
+        storage.pending.staged(record.name, in: parent.identity) != nil
+      else { return }
+      let path = path(of: file.inode.node)
+      try storage.cutOff(
+        record.name, in: parent.identity, account: account(of: record.place, in: record.parent), path: path,
+        keep: record.place != .chunk)
+    }
+  }
+}

@@ -1,0 +1,128 @@
+package import FuseKit
+internal import Glibc
+internal import StorageCore
+internal import Synchronization
+package import SystemPackage
+
+/// The bytes of open files, where the kernel does not move them by itself.
+extension MountTree {
+  /// An open file of the storage root.
+  private func file(_ handle: HandleID) throws(Errno) -> OpenFile {
+    guard case .file(let file)? = handles[handle] else { throw .badFileDescriptor }
+    return file
+  }
+
+  package func read(
+    _ node: NodeID, _ handle: HandleID, at offset: Int64, into buffer: UnsafeMutableRawBufferPointer,
+    _ caller: Caller
+  ) throws(Errno) -> Int {
+    try answering("read", node) {
+      switch handles[handle] {
+      case .file(let file): return try Sys.read(file.descriptor, at: offset, into: buffer)
+      case .marker(let draft): return try Sys.read(draft.descriptor, at: offset, into: buffer)
+      case .snapshot(let content):
+        guard offset < content.count else { return 0 }
+        let piece = content[Int(offset)...].prefix(buffer.count)
+        buffer.copyBytes(from: piece)
+        return piece.count
+      case .folder, nil: throw Errno.badFileDescriptor
+      }
+    }
+  }
+
+  package func write(
+    _ node: NodeID, _ handle: HandleID, at offset: Int64, from bytes: UnsafeRawBufferPointer, _ caller: Caller
+  ) throws(Errno) -> Int {
+    try answering("write", node) {
+      switch handles[handle] {
+      case .file(let file): return try write(file, at: offset, bytes)
+      case .marker(let draft): return try draft.write(at: offset, bytes)
+      case .snapshot, .folder, nil: throw Errno.badFileDescriptor
+      }
+    }
+  }
+
+  private func write(_ file: OpenFile, at offset: Int64, _ bytes: UnsafeRawBufferPointer) throws -> Int {
+    // A writer that goes on after an error must not leave a file that looks whole.
+    if let failure = file.state.withLock({ $0.failure }) { throw failure }
+    setClosing(file, false)
+    do throws(Errno) {
+      var done = 0
+      while done < bytes.count {
+        done += try Sys.write(
+          file.descriptor.raw, at: offset + Int64(done), from: UnsafeRawBufferPointer(rebasing: bytes[done...]))
+      }
+      return done
+    } catch {
+      file.state.withLock { $0.failure = error }
+      throw error
+    }
+  }
+
+  package func synchronize(
+    _ node: NodeID, _ handle: HandleID, dataOnly: Bool, _ caller: Caller
+  ) throws(Errno) {
+    try answering("fsync", node) {
+      switch handles[handle] {
+      case .file(let file): try synchronize(file, dataOnly: dataOnly)
+      case .marker(let draft): try Sys.synchronize(draft.descriptor)
+      case .snapshot: return
+      case .folder, nil: throw Errno.badFileDescriptor
+      }
+    }
+  }
+
+  private func synchronize(_ file: OpenFile, dataOnly: Bool) throws {
+    try book(file.inode)
+    if try publish(file, durably: true) { return }
+    if let record = nodes[file.inode.node], record.place == .image(.images) || record.place == .image(.thumbnails) || record.place == .chunk,
+      !nodes.isOrphan(file.inode.node)
+    {
+      return try storage.staging.settle(file.descriptor.raw, in: try descriptor(of: record.parent).raw)
+    }
+    if dataOnly { try Sys.synchronizeData(file.descriptor) } else { try Sys.synchronize(file.descriptor) }
+  }
+
+  package func allocate(
+    _ node: NodeID, _ handle: HandleID, mode: Int32, offset: Int64, length: Int64, _ caller: Caller
+  ) throws(Errno) {
+    try answering("fallocate", node) {
+      let file = try file(handle)
+      try Sys.allocate(file.descriptor, mode: mode, offset: offset, length: length)
+      try book(file.inode)
+    }
+  }
+
+  package func seek(
+    _ node: NodeID, _ handle: HandleID, offset: Int64, whence: Int32, _ caller: Caller
+  ) throws(Errno) -> Int64 {
+    try answering("lseek", node) {
+      guard case .file(let file)? = handles[handle] else {
+        // What is made here has no holes.
+        let size: Int64
+        switch handles[handle] {
+        case .snapshot(let content): size = Int64(content.count)
+        case .marker(let draft): size = Int64(try Sys.stat(draft.descriptor).st_size)
+        case .file, .folder, nil: throw Errno.badFileDescriptor
+        }
+        guard offset < size else { throw Errno.noSuchAddressOrDevice }
+        return whence == Int32(SEEK_SET) ? offset : whence == 3 ? offset : size
+      }
+      return try Sys.seek(file.descriptor, offset: offset, whence: whence)
+    }
+  }
+
+  package func copyRange(
+    from source: NodeID, _ sourceHandle: HandleID, at sourceOffset: Int64,
+    to target: NodeID, _ targetHandle: HandleID, at targetOffset: Int64,
+    length: Int, flags: Int32, _ caller: Caller
+  ) throws(Errno) -> Int {
+    try answering("copy_file_range", target) {
+      let (from, to) = (try file(sourceHandle), try file(targetHandle))
+      let copied = try Sys.copyRange(
+        from: from.descriptor.raw, at: sourceOffset, to: to.descriptor.raw, at: targetOffset, length: length)
+      try book(to.inode)
+      return copied
+    }
+  }
+}

@@ -1,0 +1,101 @@
+internal import CLinux
+internal import FuseKit
+internal import Glibc
+internal import StorageCore
+internal import SystemPackage
+
+/// `RENAME_EXCHANGE`, and the rename that completes an upload.
+extension MountTree {
+  func exchange(_ source: Side, _ target: Side) throws {
+    guard let a = source.found, let b = target.found else { throw Errno.noSuchFileOrDirectory }
+    guard a.stat.isFolder == b.stat.isFolder || source.place == .workspaceEntry && target.place == .workspaceEntry else {
+      throw StorageError.notHere(target.name.description, rule: "a folder and a file cannot change places here")
+    }
+    if target.place != .workspaceEntry || source.place != .workspaceEntry {
+      guard a.stat.isFolder || (a.stat.isRegularFile && b.stat.isRegularFile) else {
+        throw StorageError.notHere(target.name.description, rule: "a month folder holds regular files only")
+      }
+    }
+    try storage.gate.still {
+      let moved = try movement(source, a, target)
+      let back = try movement(target, b, source)
+      if !a.stat.isFolder {
+        // Either may get an image's name now.
+        for side in [a, b] where side.stat.isRegularFile { try settle(side.location, side.stat) }
+      }
+      try Sys.rename(
+        a.location.name, in: a.location.folder.raw, to: b.location.name, in: b.location.folder.raw,
+        flags: lx_RENAME_EXCHANGE)
+      moved()
+      back()
+      renamed(a.stat, source, target)
+      renamed(b.stat, target, source)
+    }
+    if source.place == .chunk, target.place == .chunk, let session = sessionIfAny(source.folder) {
+      session.saved(source.name, size: Int64(b.stat.st_size))
+      session.saved(target.name, size: Int64(a.stat.st_size))
+    }
+  }
+
+  /// Brings a file's bytes onto the disk and takes it off the record of those that are not.
+  private func settle(_ location: Location, _ stat: stat) throws {
+    let file = try Sys.open(location.name, in: location.folder, O_RDONLY)
+    try Sys.synchronizeData(file)
+    try storage.staging.forget(FileIdentity(stat))
+  }
+
+  private func renamed(_ stat: stat, _ from: Side, _ to: Side) {
+    let identity = FileIdentity(stat)
+    nodes.renamed(
+      identity, from: (from.folder.id, from.name),
+      to: Node(place: to.place, parent: to.folder.id, name: to.name, identity: identity))
+  }
+
+  /// What an exchange means for the ledger, to be booked once it has happened.
+  private func movement(
+    _ from: Side, _ found: (location: Location, stat: stat), _ to: Side
+  ) throws -> () -> Void {
+    let ledger = storage.ledger
+    if found.stat.isFolder {
+      guard let a = owner(of: from), let b = owner(of: to), a.name != b.name else { return {} }
+      let tally = try storage.tally(below: from.name, in: from.folder.descriptor.raw)
+      return { ledger.move(tally, from: a.name, to: b.name, in: a.area) }
+    }
+    guard found.stat.isRegularFile else { return {} }
+    let identity = FileIdentity(found.stat)
+    let size = openSize(identity) ?? Int64(found.stat.st_size)
+    let tally = Tally(size: size, count: 1)
+    let old = (account(of: from.place, in: from.folder.id), folder(of: from))
+    let new = (account(of: to.place, in: to.folder.id), folder(of: to))
+    return {
+      ledger.record(Tally() - tally, to: old.0, in: old.1, file: identity)
+      ledger.record(tally, to: new.0, in: new.1, file: identity)
+    }
+  }
+
+  private func folder(of side: Side) -> FileIdentity? {
+    side.found.map { $0.location.isStaged } ?? false ? nil : side.folder.node.identity
+  }
+
+  /// Whose files a user, year or month folder holds.
+  private func owner(of side: Side) -> (name: FileName, area: Area)? {
+    switch side.place {
+    case .user(let area): (side.name, area)
+    case .year(let area): (side.folder.node.name, area)
+    case .month(let area): nodes[side.folder.node.parent].map { ($0.name, area) }
+    case .root, .rootStats, .rootErrors, .area, .image, .work, .userStats, .temp, .uploads, .session, .chunk,
+      .sessionWork, .marker, .sessionStats, .workspace, .workspaceEntry:
+      nil
+    }
+  }
+
+  /// A tool has written its marker under another name and moves it into place.
+  func completeByRename(_ source: Side, _ target: Side, _ caller: Caller) throws {
+    guard let found = source.found else { throw Errno.noSuchFileOrDirectory }
+    let session = try session(of: target.folder.id)
+    let file = try Sys.open(found.location.name, in: found.location.folder, O_RDONLY)
+    let content = try Sys.readAll(file, limit: CompletionRequest.longestMarker + 1)
+    try complete(session, marker: content, owner: Owner(user: caller.user, group: caller.group))
+    try storage.gate.changing { try remove(source.name, in: source.folder, source.place, found) }
+  }
+}

@@ -1,0 +1,66 @@
+internal import FuseKit
+internal import Glibc
+internal import Logging
+internal import StorageCore
+internal import SystemPackage
+
+/// How a request's failure becomes an errno and, where a user needs to know more, a line in `.errors`.
+extension MountTree {
+  /// Runs a request.
+  ///
+  /// - Parameters:
+  ///   - operation: the system call's name, for `.errors`.
+  ///   - name: of the entry in `node`, where the request is about one.
+  func answering<Result>(
+    _ operation: StaticString, _ node: NodeID, _ name: EntryName? = nil, _ body: () throws -> Result
+  ) throws(Errno) -> Result {
+    do {
+      return try body()
+    } catch let error as Errno {
+      note(error, operation, node, name)
+      throw error
+    } catch let error as StorageError {
+      note(error, operation, node, name)
+      throw error.errno
+    } catch {
+      logger.error("an error that nobody expects", metadata: ["operation": "\(operation)", "error": "\(error)"])
+      throw .ioError
+    }
+  }
+
+  /// Plain answers of a file system («no such file») need no explanation; trouble from below does.
+  private func note(_ error: Errno, _ operation: StaticString, _ node: NodeID, _ name: EntryName?) {
+    switch error {
+    case .noSpace, .ioError, .diskQuotaExceeded, .readOnlyFileSystem, .tooManyOpenFiles, .tooManyOpenFilesInSystem,
+      .noMemory:
+      note(.system(error, doing: "the storage root refused"), operation, node, name)
+    default: break
+    }
+  }
+
+  private func note(_ error: StorageError, _ operation: StaticString, _ node: NodeID, _ name: EntryName?) {
+    storage.refusals.add(
+      operation: "\(operation)", path: path(of: node, name.map { FileName(nulTerminated: $0.nulTerminated) }),
+      errno: error.errno, advice: error.advice)
+  }
+
+  /// Notes what went wrong where no caller waits for it.
+  func noteUnattended(_ error: any Error, _ operation: StaticString, _ node: NodeID) {
+    switch error {
+    case let error as StorageError: note(error, operation, node, nil)
+    case let error as Errno: note(.system(error, doing: "the storage root refused"), operation, node, nil)
+    default: note(.system(.ioError, doing: "\(error)"), operation, node, nil)
+    }
+  }
+
+  /// The path of a node, relative to the mount, for people.
+  func path(of node: NodeID, _ name: FileName? = nil) -> String {
+    var names: [FileName] = name.map { [$0] } ?? []
+    var id = node
+    while id != .root, let record = nodes[id], names.count < 4096 {
+      names.append(record.name)
+      id = record.parent
+    }
+    return names.isEmpty ? "/" : Layout.path(names.reversed())
+  }
+}

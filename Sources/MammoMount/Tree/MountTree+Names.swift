@@ -1,0 +1,156 @@
+package import FuseKit
+package import Glibc
+internal import StorageCore
+internal import Synchronization
+package import SystemPackage
+
+/// Making and removing names.
+extension MountTree {
+  package func makeDirectory(
+    _ name: EntryName, in parent: NodeID, mode: mode_t, _ caller: Caller
+  ) throws(Errno) -> Entry {
+    try answering("mkdir", parent, name) {
+      let folder = try folder(parent)
+      let name = FileName(nulTerminated: name.nulTerminated)
+      let place = try folderPlace(name, in: folder)
+      return try storage.gate.changing {
+        let isWorkspace = place == .workspaceEntry
+        try Sys.makeFolder(name, in: folder.descriptor, mode: isWorkspace ? mode & 0o7777 : mode_t(Layout.folderMode))
+        let group = try Root.inheritedGroup(of: folder.descriptor.raw) ?? caller.group
+        if caller.user != geteuid() || group != getegid() {
+          try Sys.chown(name, in: folder.descriptor, caller.user, group)
+        }
+        switch place {
+        case .user(let area): storage.ledger.userFolderAppeared(name, in: area)
+        case .session: storage.uploads.began(name)
+        case .root, .rootStats, .rootErrors, .area, .year, .month, .image, .work, .userStats, .temp, .uploads, .chunk,
+          .sessionWork, .marker, .sessionStats, .workspace, .workspaceEntry:
+          break
+        }
+        return entry(name, in: folder, place, try Sys.stat(name, in: folder.descriptor))
+      }
+    }
+  }
+
+  /// The place of a folder that is to be made, or the refusal.
+  private func folderPlace(_ name: FileName, in folder: Folder) throws(StorageError) -> Place {
+    try NameRules.check(name)
+    let contents = folder.node.place.contents
+    switch contents.takes {
+    case .folders, .anything: return try folder.node.place.child(name)
+    case .files, .nothing: throw .notHere(name.description, rule: contents.rule)
+    }
+  }
+
+  package func removeDirectory(_ name: EntryName, in parent: NodeID, _ caller: Caller) throws(Errno) {
+    try answering("rmdir", parent, name) {
+      let folder = try folder(parent)
+      let name = FileName(nulTerminated: name.nulTerminated)
+      let place = try existingPlace(name, in: folder)
+      guard let found = try find(name, in: folder) else { throw Errno.noSuchFileOrDirectory }
+      guard found.stat.isFolder else { throw Errno.notDirectory }
+      let identity = FileIdentity(found.stat)
+      try storage.gate.changing {
+        guard storage.pending.isEmpty(identity) else { throw Errno.directoryNotEmpty }
+        if place == .session { try emptySession(name, identity, in: folder) }
+        let kept = try keepReachable(identity, name, in: folder.descriptor.raw)
+        do throws(Errno) {
+          try Sys.removeFolder(name, in: folder.descriptor)
+        } catch {
+          kept.undo()
+          throw error
+        }
+        nodes.unlinked(identity)
+      }
+      switch place {
+      case .user(let area): storage.ledger.userFolderVanished(name, from: area)
+      case .session: storage.uploads.ended(name)
+      case .root, .rootStats, .rootErrors, .area, .year, .month, .image, .work, .userStats, .temp, .uploads, .chunk,
+        .sessionWork, .marker, .sessionStats, .workspace, .workspaceEntry:
+        break
+      }
+    }
+  }
+
+  /// A finished session goes with its result in it; one with chunks does not.
+  private func emptySession(_ name: FileName, _ identity: FileIdentity, in folder: Folder) throws {
+    guard let session = storage.uploads.session(name) else { return }
+    if session.isAssembling { throw StorageError.completing("another file") }
+    guard !session.hasChunks, !markers.exist(for: name) else { throw Errno.directoryNotEmpty }
+    let inside = try Sys.openFolder(name, in: folder.descriptor)
+    guard let stat = try? Sys.stat(Layout.result, in: inside) else { return }
+    try Sys.unlink(Layout.result, in: inside)
+    try storage.removed(stat, from: .temp, in: identity)
+  }
+
+  package func unlink(_ name: EntryName, in parent: NodeID, _ caller: Caller) throws(Errno) {
+    try answering("unlink", parent, name) {
+      let folder = try folder(parent)
+      let name = FileName(nulTerminated: name.nulTerminated)
+      let place = try existingPlace(name, in: folder)
+      if place == .marker { return try unlinkMarker(in: folder) }
+      if place == .chunk, let session = sessionIfAny(folder) { try session.checkReceiving() }
+      try storage.gate.changing {
+        guard let found = try find(name, in: folder) else { throw Errno.noSuchFileOrDirectory }
+        guard !found.stat.isFolder else { throw Errno.isDirectory }
+        try remove(name, in: folder, place, found)
+      }
+      if place == .chunk { sessionIfAny(folder)?.removed(name) }
+    }
+  }
+
+  /// Removes a file's name, staged or not, and books it. Within the gate.
+  func remove(_ name: FileName, in folder: Folder, _ place: Place, _ found: (location: Location, stat: stat)) throws {
+    let identity = FileIdentity(found.stat)
+    let kept = try keepReachable(identity, found.location.name, in: found.location.folder.raw)
+    let account = account(of: place, in: folder.id)
+    var isGone = true
+    do {
+      if found.location.isStaged {
+        _ = try storage.removePending(name, in: folder.node.identity, account: account)
+      } else {
+        try Sys.unlink(found.location.name, in: found.location.folder)
+        isGone = try storage.removed(found.stat, from: account, in: folder.node.identity)
+      }
+    } catch {
+      kept.undo()
+      throw error
+    }
+    if isGone {
+      nodes.unlinked(identity)
+    } else {
+      nodes.lostName(identity, name, in: folder.id)
+      kept.undo()
+    }
+  }
+
+  /// The place of a name that is to go; what is made here, and the documented folders, stay.
+  func existingPlace(_ name: FileName, in folder: Folder) throws -> Place {
+    guard let place = try? folder.node.place.child(name) else {
+      if name.count > NameRules.longest { throw Errno.fileNameTooLong }
+      throw Errno.noSuchFileOrDirectory
+    }
+    if place.isVirtual { throw StorageError.reserved(name.description) }
+    if place.isDocumentedFolder { throw StorageError.reserved(name.description) }
+    return place
+  }
+
+  /// Something held so that `fstat` works after the last name is gone.
+  struct Kept {
+    let undo: () -> Void
+  }
+
+  /// Keeps a file that the kernel refers to reachable while its last name goes.
+  func keepReachable(_ identity: FileIdentity, _ name: FileName, in folder: CInt) throws(Errno) -> Kept {
+    guard let (id, _) = nodes.find(identity) else { return Kept {} }
+    let open = handles.inode(identity)?.booking.withLock { $0.handles.values.first?.descriptor }
+    let descriptor: SharedDescriptor
+    if let open {
+      descriptor = open
+    } else {
+      descriptor = SharedDescriptor(try Sys.openPath(name, in: folder))
+    }
+    orphans.withLock { $0[id] = descriptor }
+    return Kept { [self] in orphans.withLock { _ = $0.removeValue(forKey: id) } }
+  }
+}

@@ -1,0 +1,164 @@
+internal import FuseKit
+internal import Glibc
+internal import StorageCore
+internal import Synchronization
+internal import SystemPackage
+
+/// Where a name is in the storage root: in its folder, or staged.
+struct Location {
+  let folder: SharedDescriptor
+  let name: FileName
+  /// Not under its own name in the storage root yet.
+  let isStaged: Bool
+}
+
+/// A folder in which a request names an entry.
+struct Folder {
+  let id: NodeID
+  let node: Node
+  let descriptor: SharedDescriptor
+}
+
+/// Finding nodes and reaching their files.
+extension MountTree {
+  /// The node, or `ESTALE`: the kernel never asks for one that it has not been given.
+  func node(_ id: NodeID) throws(Errno) -> Node {
+    guard let node = nodes[id] else { throw .staleNFSFileHandle }
+    return node
+  }
+
+  /// An open descriptor of a folder.
+  func descriptor(of id: NodeID) throws(Errno) -> SharedDescriptor {
+    if let descriptor = folders[id] { return descriptor }
+    let node = try node(id)
+    if let orphan = orphans.withLock({ $0[id] }) { return orphan }
+    let descriptor: SharedDescriptor
+    if id == .root {
+      descriptor = SharedDescriptor(try Sys.reopen(storage.root.descriptor, O_RDONLY | O_DIRECTORY))
+    } else {
+      if nodes.isOrphan(id) { throw .noSuchFileOrDirectory }
+      let parent = try self.descriptor(of: node.parent)
+      descriptor = SharedDescriptor(try Sys.openFolder(node.name, in: parent))
+      // A folder put there behind the mount's back is not the one that the kernel means.
+      let stat = try Sys.stat(descriptor)
+      guard FileIdentity(stat) == node.identity else { throw .staleNFSFileHandle }
+    }
+    folders.insert(descriptor, for: id)
+    return descriptor
+  }
+
+  func folder(_ id: NodeID) throws(Errno) -> Folder {
+    Folder(id: id, node: try node(id), descriptor: try descriptor(of: id))
+  }
+
+  /// Where an entry of a folder is.
+  func location(of name: FileName, in folder: Folder) throws(StorageError) -> Location {
+    if let staged = storage.pending.staged(name, in: folder.node.identity) {
+      return Location(folder: try storage.staging.folder, name: staged, isStaged: true)
+    }
+    return Location(folder: folder.descriptor, name: name, isStaged: false)
+  }
+
+  /// What is under a name; `nil` where there is nothing.
+  func find(_ name: FileName, in folder: Folder) throws -> (location: Location, stat: stat)? {
+    // Twice, because a file can be published between the two looks.
+    for _ in 0..<3 {
+      let location = try location(of: name, in: folder)
+      do throws(Errno) {
+        let stat = try Sys.stat(location.name, in: location.folder)
+        return (location, stat)
+      } catch {
+        guard error == .noSuchFileOrDirectory else { throw error }
+        if !location.isStaged, storage.pending.staged(name, in: folder.node.identity) == nil { return nil }
+      }
+    }
+    return nil
+  }
+
+  /// A descriptor of a node's file, good for attributes: one that is open, or a new one.
+  ///
+  /// What is found by name is checked to be the file that the node means.
+  func reach(_ id: NodeID) throws -> SharedDescriptor {
+    let node = try node(id)
+    if let open = handles.inode(node.identity)?.booking.withLock({ $0.handles.values.first?.descriptor }) { return open }
+    if let orphan = orphans.withLock({ $0[id] }) { return orphan }
+    if id == .root { return try descriptor(of: id) }
+    // A rename may come between finding the name and using it.
+    for _ in 0..<8 {
+      let node = try self.node(id)
+      if nodes.isOrphan(id) { throw Errno.noSuchFileOrDirectory }
+      let folder = try folder(node.parent)
+      let location = try location(of: node.name, in: folder)
+      if let descriptor = held(location, as: node.identity) { return descriptor }
+      nodes.lostName(node.identity, node.name, in: node.parent)
+    }
+    throw Errno.staleNFSFileHandle
+  }
+
+  /// A descriptor of what is at a location, if that is the file that is meant.
+  private func held(_ location: Location, as identity: FileIdentity) -> SharedDescriptor? {
+    do throws(Errno) {
+      let descriptor = SharedDescriptor(try Sys.openPath(location.name, in: location.folder))
+      return FileIdentity(try Sys.stat(descriptor)) == identity ? descriptor : nil
+    } catch {
+      return nil
+    }
+  }
+
+  /// The descriptor that a request with a handle means.
+  func reach(_ id: NodeID, _ handle: HandleID?) throws -> SharedDescriptor {
+    switch handle.flatMap({ handles[$0] }) {
+    case .file(let file): file.descriptor
+    case .marker(let draft): draft.descriptor
+    case .folder, .snapshot, nil: try reach(id)
+    }
+  }
+
+  /// What a node's `stat` says; the quick way, without opening anything.
+  func stat(of id: NodeID) throws -> stat {
+    let node = try node(id)
+    if let inode = handles.inode(node.identity),
+      let open = inode.booking.withLock({ $0.handles.values.first?.descriptor })
+    {
+      return try Sys.stat(open)
+    }
+    if !nodes.isOrphan(id), id != .root, let folder = try? folder(node.parent),
+      let found = try find(node.name, in: folder), FileIdentity(found.stat) == node.identity
+    {
+      return found.stat
+    }
+    return try Sys.stat(try reach(id))
+  }
+
+  // MARK: What the kernel is told
+
+  /// The attributes of a file, as the mount shows them.
+  func attributes(_ stat: stat, of place: Place) -> Attributes {
+    var stat = stat
+    switch place {
+    // These have one name, whatever records the staging folder keeps of them.
+    case .image, .work, .chunk, .sessionWork, .marker: stat.st_nlink = 1
+    case .root, .rootStats, .rootErrors, .area, .user, .year, .month, .userStats, .temp, .uploads, .session,
+      .sessionStats, .workspace, .workspaceEntry:
+      break
+    }
+    return Attributes(stat: stat, timeout: policy.attributeTimeout(of: place))
+  }
+
+  /// Counts a reference on what was found under a name and describes it.
+  func entry(_ name: FileName, in folder: Folder, _ place: Place, _ stat: stat) -> Entry {
+    let id = nodes.reference(Node(place: place, parent: folder.id, name: name, identity: FileIdentity(stat)))
+    return Entry(
+      node: id, attributes: attributes(stat, of: place), timeout: policy.entryTimeout(in: folder.node.place))
+  }
+
+  /// Whether something found in the storage root is what belongs at a place. What was planted there is not shown.
+  func belongs(_ stat: stat, at place: Place) -> Bool {
+    switch place {
+    case .root, .area, .user, .year, .month, .temp, .uploads, .session, .workspace: stat.isFolder
+    case .image, .work, .chunk, .sessionWork, .marker, .rootStats, .rootErrors, .userStats, .sessionStats:
+      stat.isRegularFile
+    case .workspaceEntry: true
+    }
+  }
+}

@@ -1,0 +1,185 @@
+package import FuseKit
+package import Glibc
+internal import StorageCore
+internal import Synchronization
+package import SystemPackage
+
+/// Opening and creating files.
+extension MountTree {
+  package func open(_ node: NodeID, flags: Int32, _ caller: Caller) throws(Errno) -> OpenedFile {
+    try answering("open", node) {
+      let record = try self.node(node)
+      let isWriting = flags & O_ACCMODE != O_RDONLY
+      switch record.place {
+      case .rootStats, .rootErrors, .userStats, .sessionStats:
+        guard !isWriting, flags & O_TRUNC == 0 else { throw StorageError.readOnly(record.name.description) }
+        return OpenedFile(handle: handles.insert(.snapshot(try virtualContent(record))), service: .direct, skipsFlush: true)
+      case .marker:
+        return try openMarker(record, flags: flags, caller)
+      case .chunk:
+        return try openFile(node, record, flags: flags, caller, chunk: isWriting ? record.name : nil)
+      case .image, .work, .sessionWork, .workspaceEntry:
+        return try openFile(node, record, flags: flags, caller, chunk: nil)
+      case .root, .area, .user, .year, .month, .temp, .uploads, .session, .workspace:
+        throw Errno.isDirectory
+      }
+    }
+  }
+
+  private func openFile(
+    _ id: NodeID, _ record: Node, flags: Int32, _ caller: Caller, chunk: FileName?
+  ) throws -> OpenedFile {
+    let session = try chunk.map { _ in try self.session(of: record.parent) }
+    if let chunk { try session?.opened(chunk) }
+    do {
+      let isWriting = flags & O_ACCMODE != O_RDONLY
+      let descriptor = try reopen(try reach(id), flags)
+      if flags & O_TRUNC != 0 {
+        try storage.gate.changing { () throws(Errno) in try truncateUnbooked(descriptor, id, record) }
+      }
+      return try insert(
+        id, record.place, FileIdentity(try Sys.stat(descriptor)), descriptor, isWriting, caller,
+        chunk: session.flatMap { session in chunk.map { (session, $0) } })
+    } catch {
+      if let chunk { session?.closed(chunk, wasClosing: false) }
+      throw error
+    }
+  }
+
+  /// `O_TRUNC` on a file that may or may not be open elsewhere.
+  private func truncateUnbooked(_ file: SharedDescriptor, _ id: NodeID, _ record: Node) throws(Errno) {
+    if let inode = handles.inode(record.identity) {
+      try Sys.truncate(file, to: 0)
+      try bookHeld(inode)
+    } else {
+      let before = Int64(try Sys.stat(file).st_size)
+      try Sys.truncate(file, to: 0)
+      bookGrowth(-before, of: id)
+    }
+  }
+
+  /// The file again, for reading and, where that is wanted, writing.
+  private func reopen(_ descriptor: SharedDescriptor, _ flags: Int32) throws(Errno) -> SharedDescriptor {
+    guard flags & O_ACCMODE != O_RDONLY else { return SharedDescriptor(try Sys.reopen(descriptor, O_RDONLY)) }
+    do throws(Errno) {
+      // Reading, too: to copy ranges out of it, and to look for holes.
+      return SharedDescriptor(try Sys.reopen(descriptor, O_RDWR))
+    } catch .permissionDenied {
+      return SharedDescriptor(try Sys.reopen(descriptor, O_WRONLY))
+    }
+  }
+
+  /// Enters an open file into the table and says who serves it.
+  private func insert(
+    _ id: NodeID, _ place: Place, _ identity: FileIdentity, _ descriptor: SharedDescriptor, _ isWriter: Bool,
+    _ caller: Caller, chunk: (UploadSession, FileName)?
+  ) throws(Errno) -> OpenedFile {
+    let size = Int64(try Sys.stat(descriptor).st_size)
+    let opened = handles.insert(identity) {
+      OpenInode(
+        identity: identity, node: id, backing: dataPath.backing(descriptor.raw, for: place, notifier), size: size)
+    } _: { inode in
+      OpenFile(inode: inode, descriptor: descriptor, isWriter: isWriter, opener: caller.process)
+    }
+    if let unused = opened.unused?.backing { notifier?.unregisterBacking(unused) }
+    opened.file.state.withLock { $0.chunk = chunk }
+    let service = opened.file.inode.backing.map { OpenedFile.Service.passthrough(backing: $0) } ?? .cached
+    return OpenedFile(handle: opened.id, service: service, skipsFlush: !isWriter)
+  }
+
+  package func create(
+    _ name: EntryName, in parent: NodeID, mode: mode_t, flags: Int32, _ caller: Caller
+  ) throws(Errno) -> (Entry, OpenedFile) {
+    try answering("open", parent, name) {
+      let folder = try folder(parent)
+      let name = FileName(nulTerminated: name.nulTerminated)
+      let place = try filePlace(name, in: folder)
+      if place == .marker { return try createMarker(in: folder, mode: mode, flags: flags, caller) }
+      if let found = try find(name, in: folder) {
+        // The kernel believed that the name was free, and a completion or a second mount point was quicker.
+        guard flags & O_EXCL == 0 else { throw Errno.fileExists }
+        guard belongs(found.stat, at: place) else { throw Errno.notPermitted }
+        let entry = entry(name, in: folder, place, found.stat)
+        guard let id = entry.node, let record = nodes[id] else { throw Errno.staleNFSFileHandle }
+        do {
+          return (entry, try openFile(id, record, flags: flags, caller, chunk: place == .chunk ? name : nil))
+        } catch {
+          forget(id, count: 1)
+          throw error
+        }
+      }
+      let session = place == .chunk ? try self.session(of: parent) : nil
+      try session?.opened(name)
+      do {
+        return try createFile(name, in: folder, place, mode: mode, caller, chunk: session.map { ($0, name) })
+      } catch {
+        session?.closed(name, wasClosing: false)
+        throw error
+      }
+    }
+  }
+
+  private func createFile(
+    _ name: FileName, in folder: Folder, _ place: Place, mode: mode_t, _ caller: Caller,
+    chunk: (UploadSession, FileName)?
+  ) throws -> (Entry, OpenedFile) {
+    let descriptor: SharedDescriptor
+    if place.isStaged {
+      if let session = sessionIfAny(folder) { try session.checkReceiving() }
+      let file = try storage.staging.create(
+        origin: path(of: folder.id, name), flags: O_RDWR, mode: S_IRUSR | S_IWUSR)
+      descriptor = file.descriptor
+      try own(descriptor, in: folder, mode: mode, caller)
+      storage.pending.add(name, in: folder.node.identity, staged: file.name)
+    } else {
+      descriptor = SharedDescriptor(
+        try Sys.open(name, in: folder.descriptor, O_RDWR | O_CREAT | O_EXCL, mode: S_IRUSR | S_IWUSR))
+      try own(descriptor, in: folder, mode: mode, caller)
+    }
+    let stat = try Sys.stat(descriptor)
+    let entry = entry(name, in: folder, place, stat)
+    guard let id = entry.node, let record = nodes[id] else { throw Errno.staleNFSFileHandle }
+    let (account, counted) = account(of: record)
+    storage.gate.changing { storage.ledger.record(Tally(count: 1), to: account, in: counted, file: record.identity) }
+    do {
+      return (entry, try insert(id, place, record.identity, descriptor, true, caller, chunk: chunk))
+    } catch {
+      forget(id, count: 1)
+      throw error
+    }
+  }
+
+  /// Gives a new file to its caller, with the mode that was asked for.
+  func own(_ descriptor: SharedDescriptor, in folder: Folder, mode: mode_t, _ caller: Caller) throws(Errno) {
+    let group = try Root.inheritedGroup(of: folder.descriptor.raw) ?? caller.group
+    if caller.user != geteuid() || group != getegid() { try Sys.chown(descriptor, caller.user, group) }
+    // After the change of owner, which clears set-user-ID.
+    try Sys.chmod(descriptor, mode & 0o7777)
+  }
+
+  /// The place of a file that is to be made, or the refusal.
+  func filePlace(_ name: FileName, in folder: Folder) throws(StorageError) -> Place {
+    try NameRules.check(name)
+    let contents = folder.node.place.contents
+    switch contents.takes {
+    case .files, .anything: return try folder.node.place.child(name)
+    case .folders, .nothing:
+      if case .some(let place) = try? folder.node.place.child(name), place.isVirtual {
+        throw .reserved(name.description)
+      }
+      throw .notHere(name.description, rule: contents.rule)
+    }
+  }
+
+  /// The upload session whose folder this is.
+  func session(of folder: NodeID) throws(StorageError) -> UploadSession {
+    guard let node = nodes[folder], node.place == .session, let session = storage.uploads.session(node.name) else {
+      throw .system(.noSuchFileOrDirectory, doing: "using a session that is gone")
+    }
+    return session
+  }
+
+  func sessionIfAny(_ folder: Folder) -> UploadSession? {
+    folder.node.place == .session ? storage.uploads.session(folder.node.name) : nil
+  }
+}

@@ -1,0 +1,250 @@
+internal import CLinux
+package import FuseKit
+internal import Glibc
+internal import StorageCore
+internal import Synchronization
+package import SystemPackage
+
+/// `rename`, within a place and from one to another.
+extension MountTree {
+  /// One side of a rename.
+  struct Side {
+    let folder: Folder
+    let name: FileName
+    let place: Place
+    let found: (location: Location, stat: stat)?
+  }
+
+  package func rename(
+    _ name: EntryName, in parent: NodeID, to newName: EntryName, in newParent: NodeID, flags: UInt32, _ caller: Caller
+  ) throws(Errno) {
+    try answering("rename", newParent, newName) {
+      guard flags & ~(lx_RENAME_NOREPLACE | lx_RENAME_EXCHANGE) == 0,
+        flags != lx_RENAME_NOREPLACE | lx_RENAME_EXCHANGE
+      else { throw Errno.invalidArgument }
+      let source = try source(FileName(nulTerminated: name.nulTerminated), in: try folder(parent))
+      guard let stat = source.found?.stat else { throw Errno.noSuchFileOrDirectory }
+      let target = try target(FileName(nulTerminated: newName.nulTerminated), in: try folder(newParent), of: stat)
+      try checkPlaces(source, stat, target)
+      if target.found != nil, flags == lx_RENAME_NOREPLACE { throw Errno.fileExists }
+      if target.place == .marker { return try completeByRename(source, target, caller) }
+      if source.folder.id == target.folder.id, source.name == target.name { return }
+      if flags == lx_RENAME_EXCHANGE {
+        try exchange(source, target)
+      } else if stat.isFolder {
+        try renameFolder(source, target)
+      } else {
+        try renameFile(source, target)
+      }
+    }
+  }
+
+  private func source(_ name: FileName, in folder: Folder) throws -> Side {
+    let place = try existingPlace(name, in: folder)
+    if place == .marker { throw StorageError.reserved(".complete") }
+    return Side(folder: folder, name: name, place: place, found: try find(name, in: folder))
+  }
+
+  private func target(_ name: FileName, in folder: Folder, of stat: stat) throws -> Side {
+    try NameRules.check(name)
+    let contents = folder.node.place.contents
+    let takes =
+      switch contents.takes {
+      case .nothing: false
+      case .folders: stat.isFolder
+      case .files: !stat.isFolder
+      case .anything: true
+      }
+    if let place = try? folder.node.place.child(name), place.isVirtual { throw StorageError.reserved(name.description) }
+    guard takes else { throw StorageError.notHere(name.description, rule: contents.rule) }
+    let place = try folder.node.place.child(name)
+    return Side(folder: folder, name: name, place: place, found: place == .marker ? nil : try find(name, in: folder))
+  }
+
+  /// What may be renamed to where.
+  private func checkPlaces(_ source: Side, _ stat: stat, _ target: Side) throws(StorageError) {
+    switch (source.place, target.place) {
+    case (.user, _), (.year, _), (.month, _), (_, .user), (_, .year), (_, .month):
+      guard source.place == target.place else {
+        throw .notHere(target.name.description, rule: "user, year and month folders are renamed within their level only")
+      }
+    case (.session, _), (_, .session):
+      throw .notHere(target.name.description, rule: "a session keeps its name; make a new one with mkdir")
+    case (.chunk, _), (.sessionWork, _), (_, .chunk), (_, .sessionWork), (_, .marker):
+      guard source.folder.id == target.folder.id else {
+        throw .crossesPlaces(rule: "files of a session are renamed within the session only; copy this one")
+      }
+      if target.place == .marker, source.place != .sessionWork {
+        throw .notHere(target.name.description, rule: "a chunk is not a marker; write .complete as a file of its own")
+      }
+      guard target.place == .chunk || source.place == .chunk, let session = sessionIfAny(target.folder) else { return }
+      try session.checkReceiving()
+    case (.workspaceEntry, .image), (.workspaceEntry, .work):
+      guard stat.isRegularFile else {
+        throw .notHere(target.name.description, rule: "a month folder holds regular files only")
+      }
+      guard stat.st_nlink == 1 else {
+        throw .crossesPlaces(rule: "the file has several names, an image has one; copy it")
+      }
+    default: break
+    }
+  }
+
+  // MARK: Files
+
+  private func renameFile(_ source: Side, _ target: Side) throws {
+    guard let found = source.found else { throw Errno.noSuchFileOrDirectory }
+    if target.found?.stat.isFolder ?? false { throw Errno.isDirectory }
+    // Two names of one file: rename(2) does nothing.
+    if let other = target.found?.stat, FileIdentity(other) == FileIdentity(found.stat) { return }
+    let session = target.place == .chunk ? sessionIfAny(target.folder) : nil
+    let isSameIndex = (try? ChunkIndex(source.name)) == (try? ChunkIndex(target.name))
+    if source.place == .chunk, !isSameIndex { sessionIfAny(source.folder)?.removed(source.name) }
+    if let session, !(source.place == .chunk && isSameIndex) {
+      try session.opened(target.name)
+      session.closed(target.name, wasClosing: false)
+    }
+    try storage.gate.changing { try move(source, found, target) }
+    if source.place == .chunk { sessionIfAny(source.folder)?.removed(source.name) }
+    let size = handles.inode(FileIdentity(found.stat)).map { $0.booking.withLock { $0.size } }
+    session?.saved(target.name, size: size ?? Int64(found.stat.st_size))
+  }
+
+  /// Gives a file its new name, and what was there before goes.
+  private func move(_ source: Side, _ found: (location: Location, stat: stat), _ target: Side) throws {
+    let identity = FileIdentity(found.stat)
+    let before = (
+      account: account(of: source.place, in: source.folder.id),
+      folder: found.location.isStaged ? nil : Optional(source.folder.node.identity)
+    )
+    let kept = try target.found.map { (stat: $0.stat, kept: try keepReachable(FileIdentity($0.stat), $0.location.name, in: $0.location.folder.raw)) }
+    do {
+      try moving(found.stat, from: before) { [self] in
+        let staged = storage.pending.staged(target.name, in: target.folder.node.identity) != nil
+        return (
+          account(of: target.place, in: target.folder.id), staged ? nil : target.folder.node.identity
+        )
+      } _: {
+        try relocate(source, found, target)
+      }
+    } catch {
+      kept?.kept.undo()
+      throw error
+    }
+    nodes.renamed(
+      identity, from: (source.folder.id, source.name),
+      to: Node(place: target.place, parent: target.folder.id, name: target.name, identity: identity))
+  }
+
+  /// The system calls of a rename: between names, from staged to named, or the other way.
+  private func relocate(_ source: Side, _ found: (location: Location, stat: stat), _ target: Side) throws {
+    let staging = try storage.staging
+    let (from, to) = (source.folder.node.identity, target.folder.node.identity)
+    let replaced = target.found
+    let path = path(of: target.folder.id, target.name)
+    if found.location.isStaged, target.place.isWorkName || (replaced == nil && isStillBeingWritten(source, found.stat)) {
+      // It stays staged, under another name in the mount.
+      if let replaced { try remove(target.name, in: target.folder, target.place, replaced) }
+      let file = try Sys.openPath(found.location.name, in: found.location.folder)
+      Staging.setOrigin(path, of: file.raw)
+      storage.pending.remove(source.name, in: from)
+      storage.pending.add(target.name, in: to, staged: found.location.name)
+      return
+    }
+    if target.place.isWorkName {
+      if let replaced { try remove(target.name, in: target.folder, target.place, replaced) }
+      let staged = staging.nextName()
+      let file = try Sys.openPath(found.location.name, in: found.location.folder)
+      try staging.forget(FileIdentity(found.stat))
+      Staging.setOrigin(path, of: file.raw)
+      try Sys.rename(source.name, in: found.location.folder, to: staged, in: staging.folder)
+      storage.pending.add(target.name, in: to, staged: staged)
+      return
+    }
+    // A staged file in the way has no name in the storage root to be replaced.
+    let inTheWay = replaced.flatMap { $0.location.isStaged ? nil : $0.stat }
+    if let replaced, replaced.location.isStaged { try remove(target.name, in: target.folder, target.place, replaced) }
+    if found.location.isStaged {
+      let file = try Sys.open(found.location.name, in: found.location.folder, O_RDONLY)
+      try staging.publish(
+        found.location.name, file.raw, origin: path, as: target.name, in: target.folder.descriptor.raw,
+        flags: inTheWay == nil ? Staging.noReplace : 0)
+      storage.pending.remove(source.name, in: from)
+    } else {
+      if source.place == .workspaceEntry, target.place != .workspaceEntry {
+        // It becomes an image now: its bytes are on disk before its name is.
+        let file = try Sys.open(source.name, in: source.folder.descriptor, O_RDONLY)
+        try Sys.synchronizeData(file)
+      }
+      try Sys.rename(
+        source.name, in: source.folder.descriptor.raw, to: target.name, in: target.folder.descriptor.raw)
+    }
+    if let inTheWay {
+      let account = account(of: target.place, in: target.folder.id)
+      if try storage.removed(inTheWay, from: account, in: to) {
+        nodes.unlinked(FileIdentity(inTheWay))
+      } else {
+        nodes.lostName(FileIdentity(inTheWay), target.name, in: target.folder.id)
+      }
+    }
+  }
+
+  /// A new image that has not been closed yet; renamed to another name it is still that.
+  private func isStillBeingWritten(_ source: Side, _ stat: stat) -> Bool {
+    guard !source.place.isWorkName else { return false }
+    return handles.inode(FileIdentity(stat))?.booking.withLock { $0.writers > 0 } ?? false
+  }
+
+  // MARK: Folders
+
+  private func renameFolder(_ source: Side, _ target: Side) throws {
+    guard let found = source.found else { throw Errno.noSuchFileOrDirectory }
+    if let replaced = target.found?.stat {
+      guard replaced.isFolder else { throw Errno.notDirectory }
+      guard storage.pending.isEmpty(FileIdentity(replaced)) else { throw Errno.directoryNotEmpty }
+    }
+    // Alone: the counter and those who book by folder see it before or after, not half way.
+    try storage.gate.still {
+      let kept = try target.found.map { try keepReachable(FileIdentity($0.stat), target.name, in: $0.location.folder.raw) }
+      let moved = try tallyToMove(source, target)
+      do throws(Errno) {
+        try Sys.rename(
+          source.name, in: source.folder.descriptor.raw, to: target.name, in: target.folder.descriptor.raw)
+      } catch {
+        kept?.undo()
+        throw error
+      }
+      if let replaced = target.found?.stat { nodes.unlinked(FileIdentity(replaced)) }
+      let identity = FileIdentity(found.stat)
+      nodes.renamed(
+        identity, from: (source.folder.id, source.name),
+        to: Node(place: target.place, parent: target.folder.id, name: target.name, identity: identity))
+      if let moved { storage.ledger.move(moved.tally, from: moved.from, to: moved.to, in: moved.area) }
+      if case .user(let area) = target.place {
+        if target.found != nil { storage.ledger.userFolderVanished(target.name, from: area) }
+        storage.ledger.userFolderRenamed(source.name, to: target.name, in: area)
+      }
+    }
+  }
+
+  /// What a year or month takes with it to another user.
+  private func tallyToMove(
+    _ source: Side, _ target: Side
+  ) throws -> (tally: Tally, from: FileName, to: FileName, area: Area)? {
+    guard let from = user(of: source.folder), let to = user(of: target.folder), from.name != to.name else { return nil }
+    return (
+      try storage.tally(below: source.name, in: source.folder.descriptor.raw), from.name, to.name, from.area
+    )
+  }
+
+  /// The user to whom a user's or year's folder belongs.
+  private func user(of folder: Folder) -> (name: FileName, area: Area)? {
+    switch folder.node.place {
+    case .user(let area): (folder.node.name, area)
+    case .year(let area): nodes[folder.node.parent].map { ($0.name, area) }
+    case .root, .rootStats, .rootErrors, .area, .month, .image, .work, .userStats, .temp, .uploads, .session, .chunk,
+      .sessionWork, .marker, .sessionStats, .workspace, .workspaceEntry:
+      nil
+    }
+  }
+}

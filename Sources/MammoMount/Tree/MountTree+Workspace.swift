@@ -1,0 +1,70 @@
+package import FuseKit
+package import Glibc
+internal import StorageCore
+package import SystemPackage
+
+/// What only the workspace has: links, symbolic links, special files.
+extension MountTree {
+  package func makeNode(
+    _ name: EntryName, in parent: NodeID, mode: mode_t, device: dev_t, _ caller: Caller
+  ) throws(Errno) -> Entry {
+    try answering("mknod", parent, name) {
+      try inWorkspace(name, parent, caller) { name, folder throws(Errno) in
+        try Sys.makeNode(name, in: folder, mode: mode, device: device)
+        try Sys.chown(name, in: folder, caller.user, try Root.inheritedGroup(of: folder) ?? caller.group)
+      }
+    }
+  }
+
+  package func makeSymbolicLink(
+    _ name: EntryName, in parent: NodeID, to target: [UInt8], _ caller: Caller
+  ) throws(Errno) -> Entry {
+    try answering("symlink", parent, name) {
+      try inWorkspace(name, parent, caller) { name, folder throws(Errno) in
+        try Sys.makeSymbolicLink(name, in: folder, to: FileName(bytes: target))
+        try Sys.chown(name, in: folder, caller.user, try Root.inheritedGroup(of: folder) ?? caller.group)
+      }
+    }
+  }
+
+  package func link(
+    _ node: NodeID, as name: EntryName, in parent: NodeID, _ caller: Caller
+  ) throws(Errno) -> Entry {
+    try answering("link", parent, name) {
+      let record = try self.node(node)
+      guard !record.place.isVirtual else { throw StorageError.reserved(record.name.description) }
+      let file = try reach(node)
+      let entry = try inWorkspace(name, parent, caller) { name, folder throws(Errno) in
+        // Into the workspace from elsewhere would give an image a second name to be changed by.
+        guard record.place == .workspaceEntry else { throw .improperLink }
+        try Sys.link(file, to: name, in: folder)
+      }
+      return entry
+    }
+  }
+
+  /// Makes a name in the workspace and describes it; elsewhere it is refused.
+  private func inWorkspace(
+    _ name: EntryName, _ parent: NodeID, _ caller: Caller, _ make: (FileName, CInt) throws(Errno) -> Void
+  ) throws -> Entry {
+    let folder = try folder(parent)
+    let name = FileName(nulTerminated: name.nulTerminated)
+    try NameRules.check(name)
+    let contents = folder.node.place.contents
+    guard case .anything = contents.takes else {
+      if let place = try? folder.node.place.child(name), place.isVirtual { throw StorageError.reserved(name.description) }
+      throw StorageError.notHere(
+        name.description, rule: "links and special files can be made in temp/processing only; " + contents.rule)
+    }
+    let place = try folder.node.place.child(name)
+    return try storage.gate.changing {
+      try make(name, folder.descriptor.raw)
+      let stat = try Sys.stat(name, in: folder.descriptor)
+      if stat.isRegularFile, stat.st_nlink == 1 {
+        storage.ledger.record(
+          Tally(size: Int64(stat.st_size), count: 1), to: .temp, in: folder.node.identity, file: FileIdentity(stat))
+      }
+      return entry(name, in: folder, place, stat)
+    }
+  }
+}

@@ -1,0 +1,65 @@
+package import FuseKit
+internal import StorageCore
+package import SystemPackage
+
+/// Extended attributes: those of users are kept with the file in the storage root.
+extension MountTree {
+  package func extendedAttribute(
+    _ name: EntryName, of node: NodeID, _ caller: Caller
+  ) throws(Errno) -> [UInt8] {
+    // Asked before each write of a file that may carry capabilities. None here does.
+    if name.bytes.starts(with: "security.".utf8) { throw .noData }
+    return try answering("getxattr", node) {
+      let name = FileName(nulTerminated: name.nulTerminated)
+      guard !isInternal(name) else { throw Errno.noData }
+      return try Sys.extendedAttribute(name, of: try holder(node, name))
+    }
+  }
+
+  package func setExtendedAttribute(
+    _ name: EntryName, of node: NodeID, to value: [UInt8], flags: Int32, _ caller: Caller
+  ) throws(Errno) {
+    try answering("setxattr", node) {
+      let name = FileName(nulTerminated: name.nulTerminated)
+      try checkWritable(name)
+      try Sys.setExtendedAttribute(name, of: try holder(node, name), to: value, flags: flags)
+    }
+  }
+
+  package func extendedAttributeNames(of node: NodeID, _ caller: Caller) throws(Errno) -> [UInt8] {
+    try answering("listxattr", node) {
+      guard try !self.node(node).place.isVirtual else { return [] }
+      let names = try Sys.extendedAttributeNames(of: try holder(node, "user."))
+      return names.split(separator: 0).filter { name in
+        let name = FileName(bytes: name)
+        return (name.hasPrefix("user.") || name.hasPrefix("trusted.")) && !isInternal(name)
+      }.flatMap { $0 + [0] }
+    }
+  }
+
+  package func removeExtendedAttribute(
+    _ name: EntryName, of node: NodeID, _ caller: Caller
+  ) throws(Errno) {
+    try answering("removexattr", node) {
+      let name = FileName(nulTerminated: name.nulTerminated)
+      try checkWritable(name)
+      try Sys.removeExtendedAttribute(name, of: try holder(node, name))
+    }
+  }
+
+  /// The descriptor whose attributes are meant. Virtual files have none.
+  private func holder(_ id: NodeID, _ name: FileName) throws -> SharedDescriptor {
+    let record = try node(id)
+    guard !record.place.isVirtual else { throw Errno.notSupported }
+    guard name.hasPrefix("user.") || name.hasPrefix("trusted.") else { throw Errno.notSupported }
+    return try record.place == .marker ? markerDescriptor(record, nil) : reach(id)
+  }
+
+  /// The record of where a staged file is going.
+  private func isInternal(_ name: FileName) -> Bool { name == Layout.originAttribute }
+
+  /// The service's own attributes say what it found out, and nobody else writes them.
+  private func checkWritable(_ name: FileName) throws(StorageError) {
+    guard !name.hasPrefix(Layout.attributePrefix) else { throw .reserved(name.description) }
+  }
+}

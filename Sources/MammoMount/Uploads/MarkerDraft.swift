@@ -1,0 +1,73 @@
+internal import FuseKit
+internal import Glibc
+internal import StorageCore
+internal import Synchronization
+internal import SystemPackage
+
+/// A marker that is being written: the content of one open of `.complete`.
+///
+/// Each open has its own, so that two writers do not mix what they say. It is
+/// kept in a staged file, so that modes, owners and times set on it are kept, too.
+final class MarkerDraft: Sendable {
+  let session: UploadSession
+  let descriptor: SharedDescriptor
+  let staged: FileName
+  let owner: Owner
+  let opener: pid_t
+  let state = Mutex(State())
+
+  struct State: Sendable {
+    /// What a completion was tried with, so that a further close does not try again.
+    var tried: [UInt8]?
+    /// The completion was refused: the marker is gone.
+    var isDead = false
+  }
+
+  init(session: UploadSession, descriptor: SharedDescriptor, staged: FileName, owner: Owner, opener: pid_t) {
+    self.session = session
+    self.descriptor = descriptor
+    self.staged = staged
+    self.owner = owner
+    self.opener = opener
+  }
+
+  /// Takes content, but no more than a marker can have.
+  func write(at offset: Int64, _ bytes: UnsafeRawBufferPointer) throws -> Int {
+    guard offset + Int64(bytes.count) <= CompletionRequest.longestMarker else {
+      throw StorageError.badMarker(
+        "a marker holds a path or a JSON object, at most \(CompletionRequest.longestMarker) bytes")
+    }
+    return try Sys.write(descriptor, at: offset, from: bytes)
+  }
+}
+
+/// The markers that are being written, by session.
+final class MarkerDrafts: Sendable {
+  private let drafts = Mutex<[FileName: [MarkerDraft]]>([:])
+
+  func add(_ draft: MarkerDraft) { drafts.withLock { $0[draft.session.name, default: []].append(draft) } }
+
+  func remove(_ draft: MarkerDraft) {
+    drafts.withLock { drafts in
+      drafts[draft.session.name]?.removeAll { $0 === draft }
+      if drafts[draft.session.name]?.isEmpty ?? false { drafts[draft.session.name] = nil }
+    }
+  }
+
+  /// The one whose attributes the marker shows.
+  func newest(for session: FileName) -> MarkerDraft? {
+    drafts.withLock { $0[session]?.last { !$0.state.withLock { $0.isDead } } }
+  }
+
+  func exist(for session: FileName) -> Bool { newest(for: session) != nil }
+
+  /// How many opens of a session's marker there are.
+  func count(for session: FileName) -> Int { drafts.withLock { $0[session]?.count ?? 0 } }
+
+  /// Somebody removed the marker: what is still open of it completes nothing.
+  func kill(for session: FileName) -> Bool {
+    let all = drafts.withLock { $0[session] ?? [] }
+    for draft in all { draft.state.withLock { $0.isDead = true } }
+    return !all.isEmpty
+  }
+}

@@ -1,0 +1,114 @@
+internal import FuseKit
+internal import Glibc
+internal import StorageCore
+internal import Synchronization
+internal import SystemPackage
+
+/// The marker `.complete`: opening, showing and removing it.
+extension MountTree {
+  // MARK: Showing it
+
+  func markerEntry(in folder: Folder) throws -> Entry? {
+    let record = Node(
+      place: .marker, parent: folder.id, name: Layout.result, identity: Self.identity(of: .marker, in: folder.node))
+    guard let descriptor = try? markerDescriptor(record, nil) else { return nil }
+    let attributes = attributes(try Sys.stat(descriptor), record)
+    return Entry(
+      node: nodes.reference(record), attributes: attributes, timeout: policy.entryTimeout(in: folder.node.place))
+  }
+
+  func markerAttributes(_ record: Node, _ handle: HandleID?) throws -> Attributes {
+    attributes(try Sys.stat(try markerDescriptor(record, handle)), record)
+  }
+
+  /// Whatever file holds the marker now, it shows as one inode.
+  private func attributes(_ stat: stat, _ record: Node) -> Attributes {
+    var stat = stat
+    stat.st_ino = ino_t(record.identity.inode)
+    return attributes(stat, of: .marker)
+  }
+
+  /// The file that stands for the marker: the draft that the handle means, the
+  /// result of a completed session, or the newest draft.
+  func markerDescriptor(_ record: Node, _ handle: HandleID?) throws -> SharedDescriptor {
+    switch handle.flatMap({ handles[$0] }) {
+    case .marker(let draft)?: return draft.descriptor
+    case .file(let file)?: return file.descriptor
+    case .folder, .snapshot, nil: break
+    }
+    let session = try session(of: record.parent)
+    if session.record != nil {
+      return SharedDescriptor(try Sys.openPath(Layout.result, in: try descriptor(of: record.parent)))
+    }
+    guard let draft = markers.newest(for: session.name) else { throw Errno.noSuchFileOrDirectory }
+    return draft.descriptor
+  }
+
+  // MARK: Opening it
+
+  func openMarker(_ record: Node, flags: Int32, _ caller: Caller) throws -> OpenedFile {
+    let session = try session(of: record.parent)
+    if flags & O_ACCMODE != O_RDONLY { return try draft(session, record.parent, mode: nil, caller) }
+    // Whoever reads the marker wants the result.
+    if session.waitForRecord() != nil {
+      let file = try Sys.open(Layout.result, in: try descriptor(of: record.parent), O_RDONLY)
+      return snapshot(try Sys.readAll(file, limit: CompletionRequest.longestMarker))
+    }
+    guard let draft = markers.newest(for: session.name) else { throw Errno.noSuchFileOrDirectory }
+    return snapshot(try Sys.readAll(draft.descriptor, limit: CompletionRequest.longestMarker))
+  }
+
+  private func snapshot(_ content: [UInt8]) -> OpenedFile {
+    OpenedFile(handle: handles.insert(.snapshot(content)), service: .direct, skipsFlush: true)
+  }
+
+  func createMarker(in folder: Folder, mode: mode_t, flags: Int32, _ caller: Caller) throws -> (Entry, OpenedFile) {
+    let session = try session(of: folder.id)
+    if flags & O_EXCL != 0, try markerEntry(in: folder).map({ forgetEntry($0) }) != nil { throw Errno.fileExists }
+    let opened = try draft(session, folder.id, mode: mode, caller)
+    do {
+      guard let entry = try markerEntry(in: folder) else { throw Errno.noSuchFileOrDirectory }
+      return (entry, opened)
+    } catch {
+      if case .marker(let draft)? = handles.remove(opened.handle) { try drop(draft) }
+      throw error
+    }
+  }
+
+  private func forgetEntry(_ entry: Entry) {
+    if let id = entry.node { forget(id, count: 1) }
+  }
+
+  /// A new draft of a session's marker.
+  private func draft(
+    _ session: UploadSession, _ folder: NodeID, mode: mode_t?, _ caller: Caller
+  ) throws -> OpenedFile {
+    let file = try storage.staging.create(origin: Origin.disposable, flags: O_RDWR, mode: S_IRUSR | S_IWUSR)
+    try own(file.descriptor, in: try self.folder(folder), mode: mode ?? mode_t(Layout.fileMode), caller)
+    let draft = MarkerDraft(
+      session: session, descriptor: file.descriptor, staged: file.name, owner: Owner(user: caller.user, group: caller.group),
+      opener: caller.process)
+    markers.add(draft)
+    return OpenedFile(handle: handles.insert(.marker(draft)), service: .direct)
+  }
+
+  func drop(_ draft: MarkerDraft) throws {
+    markers.remove(draft)
+    try storage.staging.discard(draft.staged)
+  }
+
+  // MARK: Removing it
+
+  func unlinkMarker(in folder: Folder) throws {
+    let session = try session(of: folder.id)
+    if session.isAssembling { throw StorageError.completing("another file") }
+    if session.record != nil {
+      return try storage.gate.changing {
+        let stat = try Sys.stat(Layout.result, in: folder.descriptor)
+        try Sys.unlink(Layout.result, in: folder.descriptor)
+        try storage.removed(stat, from: .temp, in: folder.node.identity)
+      }
+    }
+    guard markers.kill(for: session.name) else { throw Errno.noSuchFileOrDirectory }
+  }
+}

@@ -1,0 +1,144 @@
+internal import Glibc
+internal import SystemPackage
+
+/// One cleanup of what is idle under `temp/`.
+struct Sweep {
+  let storage: Storage
+  /// What was modified before this moment (seconds since 1970) is idle.
+  let limit: Int64
+  let dryRun: Bool
+
+  func run() -> CleanupReport {
+    var report = CleanupReport()
+    sweepSessions(&report)
+    sweepPending(&report)
+    if let folder = attempt("temp/processing", &report, { () throws(Errno) in
+      try storage.root.openFolder(Layout.workspacePath)
+    }) {
+      sweep(folder.raw, "temp/processing", &report)
+    }
+    return report
+  }
+
+  // MARK: Sessions
+
+  private func sweepSessions(_ report: inout CleanupReport) {
+    for session in storage.uploads.all {
+      let path = "temp/uploads/\(session.name)"
+      guard let held = attempt(path, &report, { () throws(Errno) in try idleContent(of: session) }) else { continue }
+      guard let tally = held else { continue }
+      if !dryRun {
+        guard attempt(path, &report, { () throws(Errno) in try storage.removeSession(session) }) != nil else {
+          continue
+        }
+      }
+      report.sessions += 1
+      report.deleted += tally.count
+      report.bytes += tally.size
+    }
+  }
+
+  /// What an idle session holds; `nil` where it is in use.
+  private func idleContent(of session: UploadSession) throws(Errno) -> Tally? {
+    let folder = try storage.root.openFolder(Layout.uploadsPath + [session.name])
+    let stat = try Sys.stat(folder)
+    guard isIdle(stat), !storage.isOpen(session) else { return nil }
+    var tally = Tally()
+    for entry in try FolderStream.all(of: folder.raw) {
+      let stat = try Sys.stat(entry.name, in: folder)
+      guard isIdle(stat) else { return nil }
+      tally += Tally(size: Int64(stat.st_size), count: 1)
+    }
+    guard let staging = try? storage.staging else { return nil }
+    for (_, staged) in storage.pending.all(in: FileIdentity(stat)) {
+      let stat = try Sys.stat(staged, in: staging.folder)
+      guard isIdle(stat), !isOpen(stat) else { return nil }
+      tally += Tally(size: Int64(stat.st_size), count: 1)
+    }
+    return tally
+  }
+
+  // MARK: Temporary files of copying tools
+
+  private func sweepPending(_ report: inout CleanupReport) {
+    guard let staging = try? storage.staging else { return }
+    for (key, staged) in storage.pending.everything where key.name.isHidden {
+      guard let stat = try? Sys.stat(staged, in: staging.folder), isIdle(stat), !isOpen(stat) else { continue }
+      if !dryRun {
+        let gone = attempt(key.name.description, &report) { () throws(Errno) in
+          try storage.gate.changing { () throws(Errno) in try storage.removePending(key.name, in: key.folder) }
+        }
+        guard gone ?? false else { continue }
+      }
+      report.deleted += 1
+      report.bytes += Int64(stat.st_size)
+    }
+  }
+
+  // MARK: The workspace
+
+  /// Deletes the idle files below a folder; true where that left it empty.
+  @discardableResult
+  private func sweep(_ folder: CInt, _ path: String, _ report: inout CleanupReport) -> Bool {
+    guard let entries = attempt(path, &report, { () throws(Errno) in try FolderStream.all(of: folder) }),
+      let here = attempt(path, &report, { () throws(Errno) in FileIdentity(try Sys.stat(folder)) })
+    else { return false }
+    var left = entries.count
+    for entry in entries {
+      let path = "\(path)/\(entry.name)"
+      // What vanished meanwhile needs no cleaning up.
+      guard let stat = try? Sys.stat(entry.name, in: folder), !isOpen(stat) else { continue }
+      if stat.isFolder {
+        // Asked before its files go, which would make it young.
+        let wasIdle = isIdle(stat)
+        guard let child = attempt(path, &report, { () throws(Errno) in try Sys.openFolder(entry.name, in: folder) })
+        else { continue }
+        guard sweep(child.raw, path, &report), wasIdle else { continue }
+        if remove(entry.name, in: folder, here, path, stat, &report) { left -= 1 }
+      } else if isIdle(stat) {
+        guard remove(entry.name, in: folder, here, path, stat, &report) else { continue }
+        left -= 1
+        report.deleted += 1
+        if stat.isRegularFile { report.bytes += Int64(stat.st_size) }
+      }
+    }
+    return left == 0
+  }
+
+  private func remove(
+    _ name: FileName, in folder: CInt, _ here: FileIdentity, _ path: String, _ stat: stat,
+    _ report: inout CleanupReport
+  ) -> Bool {
+    if dryRun { return true }
+    let done: Void? = attempt(path, &report) { () throws(Errno) in
+      try storage.gate.changing { () throws(Errno) in
+        if stat.isFolder {
+          try Sys.removeFolder(name, in: folder)
+        } else {
+          try Sys.unlink(name, in: folder)
+          try storage.removed(stat, from: .temp, in: here)
+        }
+      }
+      storage.observer?.changed(name, in: here)
+    }
+    return done != nil
+  }
+
+  // MARK: Questions
+
+  private func isIdle(_ stat: stat) -> Bool { Int64(stat.st_mtim.tv_sec) < limit }
+
+  private func isOpen(_ stat: stat) -> Bool { storage.observer?.isOpen(FileIdentity(stat)) ?? false }
+
+  /// Does one step; a failure is put into the report, so that the rest goes on.
+  private func attempt<Result: ~Copyable>(
+    _ path: String, _ report: inout CleanupReport, _ body: () throws(Errno) -> Result
+  ) -> Result? {
+    do {
+      return try body()
+    } catch {
+      report.failures.append("\(path): \(error.description)")
+      return nil
+    }
+  }
+}

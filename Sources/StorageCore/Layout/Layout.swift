@@ -1,0 +1,35 @@
+/// The one file that spells what is where in a storage root.
+package enum Layout {
+  /// The folders that ``Storage/initialize()`` makes, parents first.
+  static let folders: [[FileName]] = [
+    ["images"], ["thumbnails"], ["temp"], ["temp", "uploads"], ["temp", "processing"],
+    [privateFolder], [privateFolder, staging],
+  ]
+
+  /// Mode of every folder of the documented tree.
+  package static let folderMode: UInt32 = 0o750
+  /// Mode of files that the service makes by itself.
+  package static let fileMode: UInt32 = 0o640
+
+  /// The service's own folder; nothing in it shows in the mount.
+  package static let privateFolder: FileName = ".mammofs"
+  /// Files that are not whole yet, named by a number.
+  package static let staging: FileName = "staging"
+  /// Locked by whoever has the storage root in use; says who.
+  package static let lock: FileName = "lock"
+  /// Usage figures, there only after a clean stop.
+  package static let usage: FileName = "usage.json"
+  /// The result of a completed session, in the session's folder.
+  package static let result: FileName = ".complete"
+  /// Where cut-off files are put, below the workspace.
+  package static let recovered: FileName = "recovered"
+  /// On a staged file: the path it is meant to have.
+  package static let originAttribute: FileName = "user.mammofs.origin"
+  /// The attribute names that the service keeps to itself.
+  package static let attributePrefix = "user.mammofs."
+
+  package static let uploadsPath: [FileName] = ["temp", "uploads"]
+  package static let workspacePath: [FileName] = ["temp", "processing"]
+
+  package static func path(_ names: [FileName]) -> String { names.map(\.description).joined(separator: "/") }
+}

@@ -1,0 +1,66 @@
+package import Glibc
+package import SystemPackage
+
+/// Who a new file or folder belongs to.
+public struct Owner: Hashable, Sendable {
+  public let user: UInt32
+  public let group: UInt32
+
+  public init(user: UInt32, group: UInt32) {
+    self.user = user
+    self.group = group
+  }
+
+  /// Whoever this process runs as.
+  public static var ofThisProcess: Owner { Owner(user: geteuid(), group: getegid()) }
+}
+
+/// The storage root, held open: every path starts from this descriptor.
+package final class Root: Sendable {
+  private let shared: SharedDescriptor
+  package var descriptor: CInt { shared.raw }
+
+  package init(_ descriptor: consuming Descriptor) { shared = SharedDescriptor(descriptor) }
+
+  /// Opens a folder of the tree; no name on the way may be a symbolic link.
+  package func openFolder(_ names: [FileName]) throws(Errno) -> Descriptor {
+    var folder = try Sys.reopen(descriptor, O_RDONLY | O_DIRECTORY)
+    for name in names { folder = try Sys.openFolder(name, in: folder) }
+    return folder
+  }
+
+  /// Opens a folder of the tree and makes what is missing on the way, for `owner`.
+  package func makeFolders(
+    _ names: [FileName], owner: Owner?, made: (Int) -> Void = { _ in }
+  ) throws(Errno) -> Descriptor {
+    var folder = try Sys.reopen(descriptor, O_RDONLY | O_DIRECTORY)
+    for (depth, name) in names.enumerated() {
+      if try Self.makeFolder(name, in: folder.raw, owner: owner) { made(depth) }
+      folder = try Sys.openFolder(name, in: folder)
+    }
+    return folder
+  }
+
+  /// Makes one folder with the documented mode; false where it is there already.
+  static func makeFolder(_ name: FileName, in parent: CInt, owner: Owner?) throws(Errno) -> Bool {
+    do throws(Errno) {
+      try Sys.makeFolder(name, in: parent, mode: mode_t(Layout.folderMode))
+    } catch .fileExists {
+      return false
+    }
+    if let owner { try own(name, in: parent, owner) }
+    return true
+  }
+
+  /// Gives a new name to its owner; a set-group-ID folder hands down its group.
+  static func own(_ name: FileName, in parent: CInt, _ owner: Owner) throws(Errno) {
+    let group = try inheritedGroup(of: parent) ?? owner.group
+    if owner.user == geteuid(), group == getegid() { return }
+    try Sys.chown(name, in: parent, owner.user, group)
+  }
+
+  package static func inheritedGroup(of folder: CInt) throws(Errno) -> gid_t? {
+    let stat = try Sys.stat(folder)
+    return stat.st_mode & S_ISGID != 0 ? stat.st_gid : nil
+  }
+}

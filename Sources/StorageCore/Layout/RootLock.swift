@@ -1,0 +1,51 @@
+internal import CLinux
+internal import Glibc
+internal import SystemPackage
+
+/// The lock on a storage root, which dies with its owner.
+package struct RootLock: Sendable {
+  package let descriptor: SharedDescriptor
+  /// Whether the last owner ran in this boot of the machine, so that the page cache still holds what it wrote.
+  let sameBoot: Bool
+
+  /// Takes the root into sole use.
+  static func take(_ root: Root, by user: String) throws(StorageError) -> RootLock {
+    let file = try StorageError.wrap("opening the storage root's lock") { () throws(Errno) in
+      let folder = try root.makeFolders([Layout.privateFolder], owner: nil)
+      return try Sys.open(Layout.lock, in: folder, O_RDWR | O_CREAT, mode: mode_t(Layout.fileMode))
+    }
+    guard lx_flock(file.raw, 1, 0) == 0 else {
+      let error = errno
+      guard error == EWOULDBLOCK else { throw .system(Errno(rawValue: error), doing: "locking the storage root") }
+      throw .inUse(Content(of: file.raw).user)
+    }
+    let before = Content(of: file.raw)
+    let boot = Self.boot()
+    let text = "boot \(boot)\nuser \(user)\n"
+    try StorageError.wrap("writing the storage root's lock") { () throws(Errno) in
+      try Sys.truncate(file, to: 0)
+      try Sys.writeAll(file, at: 0, Array(text.utf8))
+    }
+    return RootLock(descriptor: SharedDescriptor(file), sameBoot: before.boot == boot)
+  }
+
+  private struct Content {
+    var boot = ""
+    var user = "another program"
+
+    init(of descriptor: CInt) {
+      let bytes = (try? Sys.readAll(descriptor, limit: 4096)) ?? []
+      for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+        if line.hasPrefix("boot ") { boot = String(line.dropFirst(5)) }
+        if line.hasPrefix("user ") { user = String(line.dropFirst(5)) }
+      }
+    }
+  }
+
+  private static func boot() -> String {
+    guard let file = try? Sys.openFile("/proc/sys/kernel/random/boot_id"),
+      let bytes = try? Sys.readUnsized(file)
+    else { return "unknown" }
+    return String(decoding: bytes.prefix { $0 != 10 }, as: UTF8.self)
+  }
+}

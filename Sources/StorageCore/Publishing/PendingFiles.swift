@@ -1,0 +1,64 @@
+internal import Synchronization
+
+/// Files that exist in the mount but not yet under their name in the storage root.
+///
+/// Keyed by the folder's identity, so that a rename of any folder on the way
+/// changes nothing here.
+package final class PendingFiles: Sendable {
+  package struct Key: Hashable, Sendable {
+    package let folder: FileIdentity
+    package let name: FileName
+
+    package init(folder: FileIdentity, name: FileName) {
+      self.folder = folder
+      self.name = name
+    }
+  }
+
+  private struct Table {
+    var staged: [Key: FileName] = [:]
+    /// How many of a folder's files are here, so that most lookups end at once.
+    var perFolder: [FileIdentity: Int] = [:]
+  }
+
+  private let table = Mutex(Table())
+
+  package init() {}
+
+  /// The staged name of a file, if it is pending.
+  package func staged(_ name: FileName, in folder: FileIdentity) -> FileName? {
+    table.withLock { $0.perFolder[folder] == nil ? nil : $0.staged[Key(folder: folder, name: name)] }
+  }
+
+  package func add(_ name: FileName, in folder: FileIdentity, staged: FileName) {
+    table.withLock { table in
+      if table.staged.updateValue(staged, forKey: Key(folder: folder, name: name)) == nil {
+        table.perFolder[folder, default: 0] += 1
+      }
+    }
+  }
+
+  /// Takes a file off the table; returns its staged name.
+  @discardableResult
+  package func remove(_ name: FileName, in folder: FileIdentity) -> FileName? {
+    table.withLock { table in
+      guard let staged = table.staged.removeValue(forKey: Key(folder: folder, name: name)) else { return nil }
+      if let count = table.perFolder[folder] { table.perFolder[folder] = count > 1 ? count - 1 : nil }
+      return staged
+    }
+  }
+
+  /// What is pending in a folder.
+  package func all(in folder: FileIdentity) -> [(name: FileName, staged: FileName)] {
+    table.withLock { table in
+      guard table.perFolder[folder] != nil else { return [] }
+      return table.staged.filter { $0.key.folder == folder }.map { ($0.key.name, $0.value) }
+    }
+  }
+
+  package func isEmpty(_ folder: FileIdentity) -> Bool { table.withLock { $0.perFolder[folder] == nil } }
+
+  package var everything: [(key: Key, staged: FileName)] {
+    table.withLock { $0.staged.map { ($0.key, $0.value) } }
+  }
+}

@@ -1,0 +1,138 @@
+internal import CLinux
+internal import Glibc
+internal import SystemPackage
+
+/// Looks, before anything is served, at what an earlier run left staged.
+///
+/// - A published file that is whole loses its record, and that is all.
+/// - A published file that is torn loses its final name and goes to the workspace.
+/// - A copying tool's temporary file is taken over as it is.
+/// - What was cut off while being written goes to the workspace.
+struct Recovery {
+  let root: Root
+  let staging: SharedDescriptor
+  let refusals: RefusalLog
+  /// The page cache still holds what was written: the last run ended in this boot of the machine.
+  let sameBoot: Bool
+
+  /// Staged work files that keep their place, and the first number that is free.
+  struct Result {
+    var adopted: [AdoptedFile] = []
+    /// Numbers go on from run to run, so that what is recovered from two runs has two names.
+    var firstNumber = UInt64(Clock.now()) * 1000
+  }
+
+  func run() throws(StorageError) -> Result {
+    var result = Result()
+    let entries = try StorageError.wrap("reading the staging folder") { () throws(Errno) in
+      try FolderStream.all(of: staging.raw)
+    }
+    for entry in entries {
+      result.firstNumber = max(result.firstNumber, (UInt64(entry.name.description) ?? 0) + 1)
+      do throws(Errno) {
+        if let file = try handle(entry.name) { result.adopted.append(file) }
+      } catch {
+        // One that cannot be handled stays for the next start and does not keep the rest waiting.
+        refusals.add(
+          operation: "recover", path: Layout.path([Layout.privateFolder, Layout.staging, entry.name]), errno: error,
+          advice: "left where it is; the next mount tries again")
+      }
+    }
+    return result
+  }
+
+  private func handle(_ name: FileName) throws(Errno) -> AdoptedFile? {
+    let file = try Sys.open(name, in: staging, O_RDONLY)
+    let stat = try Sys.stat(file)
+    let text = try? Sys.extendedAttribute(Layout.originAttribute, of: file)
+    let origin = Origin(parsing: text.map { String(decoding: $0, as: UTF8.self) } ?? "file-\(name)")
+    if origin.path == Origin.disposable {
+      try Sys.unlink(name, in: staging)
+      return nil
+    }
+    if let size = origin.size, stat.st_nlink > 1 {
+      if isWhole(file.raw, stat, size) {
+        try Sys.synchronizeData(file)
+        Staging.removeOrigin(of: file.raw)
+        try Sys.unlink(name, in: staging)
+        return nil
+      }
+      try removeFinalName(origin.path, FileIdentity(stat))
+    } else if let path = try? StoragePath(parsing: origin.path), path.place.isWorkName,
+      let folder = try? root.openFolder(path.folder)
+    {
+      return AdoptedFile(
+        folder: FileIdentity(try Sys.stat(folder)), name: path.fileName, staged: name, path: path.description)
+    }
+    try moveToWorkspace(name, origin.path)
+    return nil
+  }
+
+  /// Data that never reached the disk leaves the file short or with a hole.
+  private func isWhole(_ descriptor: CInt, _ stat: stat, _ size: Int64) -> Bool {
+    if sameBoot { return true }
+    return stat.st_size == size && (size == 0 || lseek(descriptor, 0, lx_SEEK_HOLE) == stat.st_size)
+  }
+
+  /// The name is where the record says, unless a folder on the way was renamed since: then it is looked for.
+  private func removeFinalName(_ path: String, _ file: FileIdentity) throws(Errno) {
+    if let path = try? StoragePath(parsing: path), let folder = try? root.openFolder(path.folder),
+      let stat = try? Sys.stat(path.fileName, in: folder), FileIdentity(stat) == file
+    {
+      return try Sys.unlink(path.fileName, in: folder)
+    }
+    for top in ["images", "thumbnails", "temp"] as [FileName] { _ = try remove(file, below: top, in: root.descriptor) }
+  }
+
+  private func remove(_ file: FileIdentity, below name: FileName, in parent: CInt) throws(Errno) -> Bool {
+    let folder = try Sys.openFolder(name, in: parent)
+    for entry in try FolderStream.all(of: folder.raw) {
+      let stat = try Sys.stat(entry.name, in: folder)
+      if stat.isFolder {
+        if try remove(file, below: entry.name, in: folder.raw) { return true }
+      } else if FileIdentity(stat) == file {
+        try Sys.unlink(entry.name, in: folder)
+        return true
+      }
+    }
+    return false
+  }
+
+  /// At most as many bytes as a name may have, cut between characters.
+  private static func clipped(_ text: String) -> String {
+    var clipped = text[...]
+    while clipped.utf8.count > NameRules.longest { clipped.removeLast() }
+    return String(clipped)
+  }
+
+  /// Puts a staged file into the workspace under a name that tells where it was going.
+  ///
+  /// - Returns: its path.
+  static func moveToWorkspace(
+    _ staged: FileName, in staging: CInt, origin: String, root: Root
+  ) throws(Errno) -> String {
+    let folder = try root.makeFolders(Layout.workspacePath + [Layout.recovered], owner: nil)
+    let file = try Sys.openPath(staged, in: staging)
+    Staging.removeOrigin(of: file.raw)
+    // The number keeps it apart from others that were going to the same place.
+    let target = FileName(clipped("\(staged)-" + origin.split(separator: "/").joined(separator: "-")))
+    try Sys.rename(staged, in: staging, to: target, in: folder, flags: lx_RENAME_NOREPLACE)
+    try Sys.synchronize(folder)
+    return Layout.path(Layout.workspacePath + [Layout.recovered, target])
+  }
+
+  private func moveToWorkspace(_ name: FileName, _ origin: String) throws(Errno) {
+    let target = try Self.moveToWorkspace(name, in: staging.raw, origin: origin, root: root)
+    refusals.add(
+      operation: "recover", path: origin, errno: .ioError,
+      advice: "was cut off while being written; what there is of it is \(target)")
+  }
+}
+
+/// A copying tool's temporary file that an earlier run left staged.
+package struct AdoptedFile: Sendable {
+  package let folder: FileIdentity
+  package let name: FileName
+  package let staged: FileName
+  package let path: String
+}

@@ -1,0 +1,93 @@
+internal import CLinux
+internal import Glibc
+internal import SystemPackage
+
+/// Brings what was published at close onto the disk, soon and in few steps, and then drops its record.
+final class Settler: Sendable {
+  private let folder: SharedDescriptor
+  private let queue = Monitor(Queue())
+
+  private struct Queue {
+    /// Published files whose record is still there.
+    var records: [FileIdentity: FileName] = [:]
+    /// Those that are not being worked on.
+    var waiting: [FileIdentity] = []
+    var isClosing = false
+    var isRunning = false
+  }
+
+  /// From so many files on, one `syncfs` is cheaper than an `fdatasync` each.
+  private static let manyFiles = 16
+  /// How long a file may wait for others to be settled with it, in nanoseconds.
+  private static let gathering: UInt64 = 500_000_000
+
+  init(folder: SharedDescriptor) { self.folder = folder }
+
+  func add(_ staged: FileName, _ file: FileIdentity) {
+    let starts = queue.change { queue in
+      queue.records[file] = staged
+      queue.waiting.append(file)
+      defer { queue.isRunning = true }
+      return !queue.isRunning
+    }
+    if starts { Thread.start("settler") { [self] in run() } }
+  }
+
+  /// The staged name of a file still on record, which is then the caller's to remove.
+  func take(_ file: FileIdentity) -> FileName? {
+    queue.withLock { $0.records.removeValue(forKey: file) }
+  }
+
+  func has(_ file: FileIdentity) -> Bool { queue.withLock { $0.records[file] != nil } }
+
+  func close() {
+    queue.change { $0.isClosing = true }
+    _ = queue.wait(until: nil) { queue, _ in queue.isRunning ? nil : () }
+  }
+
+  private func run() {
+    while let batch = nextBatch() {
+      var settled: [FileIdentity] = []
+      if batch.count > Self.manyFiles, lx_syncfs(folder.raw) == 0 {
+        settled = batch.map(\.0)
+      } else {
+        settled = batch.filter { synchronize($0.1) }.map(\.0)
+      }
+      for file in settled {
+        guard let staged = take(file) else { continue }
+        dropRecord(staged)
+      }
+    }
+  }
+
+  /// Waits for work, lets a little more gather, and takes it; `nil` when all is done and closing.
+  private func nextBatch() -> [(FileIdentity, FileName)]? {
+    let first: Bool? = queue.wait(until: nil) { queue, _ in
+      if !queue.waiting.isEmpty { return true }
+      guard queue.isClosing else { return nil }
+      return false
+    }
+    guard first ?? false else {
+      queue.change { $0.isRunning = false }
+      return nil
+    }
+    _ = queue.wait(until: Clock.monotonic() + Self.gathering) { queue, _ in queue.isClosing ? () : nil }
+    return queue.withLock { queue in
+      defer { queue.waiting = [] }
+      return queue.waiting.compactMap { file in queue.records[file].map { (file, $0) } }
+    }
+  }
+
+  private func synchronize(_ staged: FileName) -> Bool {
+    // A record taken away meanwhile needs nothing; one whose data the disk refused keeps its record,
+    // so that the next start looks at it.
+    guard let file = try? Sys.open(staged, in: folder, O_RDONLY) else { return false }
+    return (try? Sys.synchronizeData(file)) != nil
+  }
+
+  private func dropRecord(_ staged: FileName) {
+    if let file = try? Sys.openPath(staged, in: folder) { Staging.removeOrigin(of: file.raw) }
+    // A record that stays is looked at by the next start, which finds the file whole.
+    try? Sys.unlink(staged, in: folder)
+  }
+}

@@ -1,0 +1,162 @@
+internal import CLinux
+package import Glibc
+internal import Synchronization
+package import SystemPackage
+
+/// Where files are that are not whole yet, and the one place that knows how a
+/// whole one gets its final name without a power cut ever showing it torn.
+///
+/// A new file is created here under a number, with the path it is meant for in
+/// an extended attribute. It is published in one of two ways:
+///
+/// - **Durably** (`fsync`, a completed upload): the data is synchronised, the
+///   file renamed, its folder synchronised. Whoever waits for that knows it is kept.
+/// - **At close**: the file is *linked* to its final name and its staged name
+///   stays for a moment as a record «published, perhaps not on disk». The
+///   ``Settler`` synchronises the data and then removes the record. After a power
+///   cut, ``Recovery`` looks at what is still on record: a file that is not whole
+///   loses its final name and is found in the workspace.
+///
+/// So `close` costs no wait for the disk, and nothing torn stays under a final name.
+package final class Staging: Sendable {
+  package let folder: SharedDescriptor
+  private let settler: Settler
+  private let counter: Atomic<UInt64>
+  /// Nothing survives a power cut there anyway, and nothing is torn.
+  private let isVolatile: Bool
+
+  init(folder: SharedDescriptor, firstNumber: UInt64) {
+    isVolatile = lx_filesystem_type(folder.raw) == lx_TMPFS_MAGIC
+    self.folder = folder
+    settler = Settler(folder: folder)
+    counter = Atomic(firstNumber)
+  }
+
+  /// Creates an empty staged file.
+  ///
+  /// - Parameter origin: the path that it is meant for.
+  package func create(
+    origin: String, flags: CInt, mode: mode_t
+  ) throws(Errno) -> StagedFile {
+    let name = nextName()
+    let descriptor = try Sys.open(name, in: folder, flags | O_CREAT | O_EXCL, mode: mode)
+    Self.setOrigin(origin, of: descriptor.raw)
+    return StagedFile(descriptor: SharedDescriptor(descriptor), name: name)
+  }
+
+  /// A name that no staged file has.
+  package func nextName() -> FileName {
+    FileName(String(counter.wrappingAdd(1, ordering: .relaxed).newValue))
+  }
+
+  /// Gives a staged file its final name; it is whole as far as its writers are concerned.
+  ///
+  /// - Parameters:
+  ///   - descriptor: the file, open for reading or writing.
+  ///   - origin: the final path, for the record.
+  ///   - flags: of `renameat2`; without `RENAME_NOREPLACE` an existing file is replaced.
+  ///   - durably: wait until the file and its name are on disk.
+  package func publish(
+    _ staged: FileName, _ descriptor: CInt, origin: String, as name: FileName, in target: CInt,
+    flags: UInt32 = Staging.noReplace, durably: Bool = false
+  ) throws(Errno) {
+    let stat = try Sys.stat(descriptor)
+    if !durably, !isVolatile, flags == lx_RENAME_NOREPLACE, stat.st_nlink == 1, isDense(descriptor, stat),
+      Self.setOrigin(Origin(path: origin, size: Int64(stat.st_size)).text, of: descriptor)
+    {
+      try link(staged, as: name, in: target)
+      settler.add(staged, FileIdentity(stat))
+      return
+    }
+    if !isVolatile { try Sys.synchronizeData(descriptor) }
+    Self.removeOrigin(of: descriptor)
+    try Sys.rename(staged, in: folder, to: name, in: target, flags: flags)
+    if durably { try Sys.synchronize(target) }
+  }
+
+  /// Makes a file that was published at close durable: on return it and its name are on disk.
+  package func settle(_ descriptor: CInt, in target: CInt) throws(Errno) {
+    try Sys.synchronizeData(descriptor)
+    try forget(FileIdentity(try Sys.stat(descriptor)), descriptor)
+    try Sys.synchronize(target)
+  }
+
+  /// Takes the record of a published file away, because the file is durable, or gone from its final name.
+  package func forget(_ file: FileIdentity, _ descriptor: CInt? = nil) throws(Errno) {
+    guard let staged = settler.take(file) else { return }
+    if let descriptor { Self.removeOrigin(of: descriptor) }
+    try Sys.unlink(staged, in: folder)
+  }
+
+  /// Whether a published file still has its record, and so a second name.
+  package func isOnRecord(_ file: FileIdentity) -> Bool { settler.has(file) }
+
+  /// Removes a staged file that nobody wants any more.
+  package func discard(_ staged: FileName) throws(Errno) {
+    try Sys.unlink(staged, in: folder)
+  }
+
+  /// Waits until all that was published is on disk, and ends the thread that sees to it.
+  func close() { settler.close() }
+
+  /// A file without holes: after a power cut, a hole in it shows that data is missing.
+  private func isDense(_ descriptor: CInt, _ stat: stat) -> Bool {
+    stat.st_size == 0 || lseek(descriptor, 0, lx_SEEK_HOLE) == stat.st_size
+  }
+
+  private func link(_ staged: FileName, as name: FileName, in target: CInt) throws(Errno) {
+    let result = staged.withCString { old in
+      name.withCString { new in linkat(folder.raw, old, target, new, 0) }
+    }
+    _ = try Sys.check(result)
+  }
+
+  /// `RENAME_NOREPLACE`
+  package static let noReplace = lx_RENAME_NOREPLACE
+
+  // MARK: The origin, on record
+
+  @discardableResult
+  package static func setOrigin(_ origin: String, of descriptor: CInt) -> Bool {
+    // Without extended attributes a cut-off file is still found, under its number.
+    (try? Sys.setExtendedAttribute(Layout.originAttribute, of: descriptor, to: Array(origin.utf8))) != nil
+  }
+
+  static func removeOrigin(of descriptor: CInt) {
+    // Absent where the file system has no extended attributes.
+    try? Sys.removeExtendedAttribute(Layout.originAttribute, of: descriptor)
+  }
+}
+
+/// A new file that is not whole yet.
+package struct StagedFile: Sendable {
+  package let descriptor: SharedDescriptor
+  /// Its number in the staging folder.
+  package let name: FileName
+}
+
+/// What a staged file's attribute says: the path it is meant for and, once published at close, its size.
+package struct Origin: Equatable {
+  /// What can be made again and is not worth recovering.
+  package static let disposable = "-"
+
+  var path: String
+  /// Bytes, where the file was published.
+  var size: Int64?
+
+  var text: String { size.map { "\($0) \(path)" } ?? path }
+
+  init(path: String, size: Int64? = nil) {
+    self.path = path
+    self.size = size
+  }
+
+  init(parsing text: String) {
+    let parts = text.split(separator: " ", maxSplits: 1)
+    if parts.count == 2, let size = Int64(parts[0]) {
+      self.init(path: String(parts[1]), size: size)
+    } else {
+      self.init(path: text)
+    }
+  }
+}

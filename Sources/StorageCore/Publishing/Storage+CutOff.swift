@@ -1,0 +1,36 @@
+internal import CLinux
+internal import Glibc
+internal import SystemPackage
+
+extension Storage {
+  /// Takes a file that will never be whole off its place: into the workspace, or away.
+  ///
+  /// - Parameters:
+  ///   - path: where it was going, for people.
+  ///   - keep: whether what there is of it is worth keeping.
+  package func cutOff(
+    _ name: FileName, in folder: FileIdentity, account: Account, path: String, keep: Bool
+  ) throws(StorageError) {
+    let staging = try staging
+    guard let staged = pending.staged(name, in: folder) else { return }
+    try StorageError.wrap("putting away what there is of \(path)") { () throws(Errno) in
+      let stat = try Sys.stat(staged, in: staging.folder)
+      guard keep, stat.st_size > 0 else {
+        _ = try removePending(name, in: folder, account: account)
+        refusals.add(
+          operation: "close", path: path, errno: .ioError, advice: "could not be written and was removed; send it again")
+        return
+      }
+      let target = try Recovery.moveToWorkspace(staged, in: staging.folder.raw, origin: path, root: root)
+      pending.remove(name, in: folder)
+      let tally = Tally(size: observer?.openSize(FileIdentity(stat)) ?? Int64(stat.st_size), count: 1)
+      ledger.record(Tally() - tally, to: account, in: nil)
+      let recovered = try root.openFolder(Layout.workspacePath + [Layout.recovered])
+      ledger.record(tally, to: .temp, in: FileIdentity(try Sys.stat(recovered)))
+      observer?.changed(name, in: folder)
+      refusals.add(
+        operation: "close", path: path, errno: .ioError,
+        advice: "could not be written whole; what there is of it is \(target)")
+    }
+  }
+}

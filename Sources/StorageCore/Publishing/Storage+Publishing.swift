@@ -1,0 +1,82 @@
+internal import CLinux
+package import Glibc
+package import SystemPackage
+
+extension Storage {
+  /// Gives a staged file its place in the tree, durably; folders on the way are made.
+  func publish(
+    _ staged: FileName, _ descriptor: CInt, as path: StoragePath, overwriting: Bool, owner: Owner
+  ) throws(StorageError) {
+    let staging = try staging
+    var changes: [(FileName, FileIdentity)] = []
+    do throws(Errno) {
+      try gate.changing { () throws(Errno) in
+        var made: [Int] = []
+        let folder = try root.makeFolders(path.folder, owner: owner) { made.append($0) }
+        changes = try made.map { depth throws(Errno) in
+          (path.names[depth], FileIdentity(try Sys.stat(try root.openFolder(Array(path.names[..<depth])))))
+        }
+        for depth in made { noteUserFolder(path.names, depth) }
+        let identity = FileIdentity(try Sys.stat(folder))
+        let replaced = try? Sys.stat(path.fileName, in: folder)
+        let size = Int64(try Sys.stat(descriptor).st_size)
+        try staging.publish(
+          staged, descriptor, origin: path.description, as: path.fileName, in: folder.raw,
+          flags: overwriting ? 0 : lx_RENAME_NOREPLACE, durably: true)
+        if let replaced { try removed(replaced, from: account(of: path), in: identity) }
+        ledger.record(Tally(size: size, count: 1), to: account(of: path), in: identity)
+        if let depth = made.first { try synchronizeFolders(path.names, from: depth) }
+        changes.append((path.fileName, identity))
+      }
+    } catch .fileExists {
+      throw .targetExists(path.description)
+    } catch {
+      throw .system(error, doing: "putting \(path) in place")
+    }
+    for (name, folder) in changes { observer?.changed(name, in: folder) }
+    observer?.settleChanges()
+  }
+
+  /// What a file is counted under.
+  package func account(of path: StoragePath) -> Account {
+    switch path.place {
+    case .image(let area): .user(area, path.names[1])
+    case .root, .rootStats, .rootErrors, .area, .user, .year, .month, .work, .userStats, .temp, .uploads, .session,
+      .chunk, .sessionWork, .marker, .sessionStats, .workspace, .workspaceEntry:
+      .temp
+    }
+  }
+
+  /// A name is gone; if it was the file's last, so is what it held.
+  ///
+  /// - Parameter stat: of the file before.
+  /// - Returns: whether it was the last.
+  @discardableResult
+  package func removed(_ stat: stat, from account: Account, in folder: FileIdentity) throws(Errno) -> Bool {
+    guard stat.isRegularFile else { return stat.st_nlink <= 1 }
+    let identity = FileIdentity(stat)
+    var names = stat.st_nlink
+    if let staging = try? staging, staging.isOnRecord(identity) {
+      try staging.forget(identity)
+      names -= 1
+    }
+    guard names <= 1 else { return false }
+    let size = observer?.unlinked(identity) ?? Int64(stat.st_size)
+    ledger.record(Tally() - Tally(size: size, count: 1), to: account, in: folder, file: identity)
+    return true
+  }
+
+  private func noteUserFolder(_ names: [FileName], _ depth: Int) {
+    guard depth == 1, let place = try? StoragePath(names: Array(names[...1])).place, case .user(let area) = place else {
+      return
+    }
+    ledger.userFolderAppeared(names[1], in: area)
+  }
+
+  /// The names of folders that were just made have to last, too.
+  private func synchronizeFolders(_ names: [FileName], from depth: Int) throws(Errno) {
+    for end in depth..<(names.count - 1) {
+      try Sys.synchronize(try root.openFolder(Array(names[..<end])))
+    }
+  }
+}

@@ -1,0 +1,64 @@
+internal import CLinux
+public import SystemPackage
+internal import Synchronization
+
+/// The last refusals, for people: what `.errors` shows.
+public final class RefusalLog: Sendable {
+  private let state: Mutex<Ring>
+  private let limit: Int
+
+  /// The lines of the log, oldest first, with their total length kept beside them.
+  private struct Ring {
+    var lines: [String] = []
+    var first = 0
+    var bytes = 0
+  }
+
+  /// Keeps `limit` lines.
+  public init(limit: Int = 1000) {
+    self.limit = limit
+    state = Mutex(Ring())
+  }
+
+  /// Adds a line. `operation` is the name of the system call, `path` is relative to the mount.
+  public func add(operation: String, path: String, errno: Errno, advice: String) {
+    let line = "\(Clock.timestamp()) \(operation) \(Self.oneLine(path)) \(errno.symbol) \(Self.oneLine(advice))\n"
+    state.withLock { ring in
+      if ring.lines.count < limit {
+        ring.lines.append(line)
+      } else {
+        ring.bytes -= ring.lines[ring.first].utf8.count
+        ring.lines[ring.first] = line
+        ring.first = (ring.first + 1) % limit
+      }
+      ring.bytes += line.utf8.count
+    }
+  }
+
+  /// The whole text, newest line last.
+  public var text: [UInt8] {
+    state.withLock { ring in
+      var text: [UInt8] = []
+      text.reserveCapacity(ring.bytes)
+      for line in ring.lines[ring.first...] { text.append(contentsOf: line.utf8) }
+      for line in ring.lines[..<ring.first] { text.append(contentsOf: line.utf8) }
+      return text
+    }
+  }
+
+  /// Bytes of ``text``.
+  public var size: Int { state.withLock { $0.bytes } }
+
+  /// A name may hold a newline on disk, a line may not.
+  private static func oneLine(_ text: String) -> String {
+    guard text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { return text }
+    return String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
+  }
+}
+
+extension Errno {
+  /// `ENOENT` and its like.
+  public var symbol: String {
+    lx_errno_name(rawValue).map { String(cString: $0) } ?? "errno \(rawValue)"
+  }
+}

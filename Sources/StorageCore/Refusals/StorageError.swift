@@ -1,0 +1,116 @@
+public import SystemPackage
+
+/// Why the storage said no: what happened, the errno it maps to, and what to do about it.
+///
+/// This is the one table of refusals: case, errno (``errno``) and sentence (``advice``).
+public enum StorageError: Error, Hashable, Sendable {
+  // Names
+  case nameTooLong(length: Int)
+  case notUTF8(String)
+  case badName(String, rule: String)
+
+  // The tree
+  case notHere(String, rule: String)
+  case crossesPlaces(rule: String)
+  case readOnly(String)
+  case reserved(String)
+
+  // Chunked uploads
+  case chunkSpelledTwice(String, present: String)
+  case chunksMissing(String)
+  case wrongSize(expected: Int64, actual: Int64)
+  case wrongDigest(expected: String, actual: String)
+  case targetExists(String)
+  case chunkOpen(String)
+  case completing(String)
+  case completed(String)
+  case badMarker(String)
+  case badTarget(String)
+
+  // The storage as a whole
+  case inUse(String)
+  case notAStorageRoot(String)
+
+  /// A system call failed while the storage was doing what `doing` says.
+  case system(Errno, doing: String)
+
+  /// What a system call returns for this refusal.
+  public var errno: Errno {
+    switch self {
+    case .nameTooLong: .fileNameTooLong
+    case .notUTF8: .illegalByteSequence
+    case .badName: .invalidArgument
+    case .notHere: .notPermitted
+    case .crossesPlaces: .improperLink
+    case .readOnly: .permissionDenied
+    case .reserved: .notPermitted
+    case .chunkSpelledTwice: .fileExists
+    case .chunksMissing: .noData
+    case .wrongSize, .wrongDigest: .badMessage
+    case .targetExists: .fileExists
+    case .chunkOpen, .completing: .resourceBusy
+    case .completed: .notPermitted
+    case .badMarker, .badTarget: .invalidArgument
+    case .inUse: .resourceBusy
+    case .notAStorageRoot: .noSuchFileOrDirectory
+    case .system(let errno, _): errno
+    }
+  }
+
+  /// A sentence for people: what is wrong and what to do.
+  public var advice: String {
+    switch self {
+    case .nameTooLong(let length): "a name has at most 255 bytes, this one has \(length)"
+    case .notUTF8(let name): "'\(name)' is not valid UTF-8; rename the file"
+    case .badName(_, let rule): rule
+    case .notHere(_, let rule): rule
+    case .crossesPlaces(let rule): rule
+    case .readOnly(let name): "\(name) is made by the file system and can only be read"
+    case .reserved(let name): "\(name) belongs to the file system and cannot be changed"
+    case .chunkSpelledTwice(let name, let present):
+      "\(name) is the same chunk as \(present), which is there; write \(present) to replace it"
+    case .chunksMissing(let what): what
+    case .wrongSize(let expected, let actual):
+      "the chunks hold \(actual) bytes, the marker says \(expected); send the chunk that is short again"
+    case .wrongDigest(let expected, let actual):
+      "the chunks have SHA-256 \(actual), the marker says \(expected); send the damaged chunk again"
+    case .targetExists(let path): "\(path) exists; choose another name or say \"overwrite\": true in the marker"
+    case .chunkOpen(let name): "\(name) is still open for writing; close it and write the marker again"
+    case .completing(let path): "the session is being completed as \(path); wait for that to end"
+    case .completed(let path): "the session is complete as \(path); use a new session"
+    case .badMarker(let what): what
+    case .badTarget(let what): what
+    case .inUse(let by): "the storage root is in use by \(by)"
+    case .notAStorageRoot(let path): "\(path) is not a storage root"
+    case .system(let errno, let doing): "\(doing): \(errno.description.lowercased())\(StorageError.hint(for: errno))"
+    }
+  }
+
+  /// What a user can do about an errno from below.
+  private static func hint(for errno: Errno) -> String {
+    switch errno {
+    case .noSpace: "; free space in the storage root's file system"
+    case .diskQuotaExceeded: "; the quota on the storage root's file system is used up"
+    case .ioError: "; look at the kernel log for the disk"
+    case .readOnlyFileSystem: "; the storage root's file system is mounted read-only"
+    default: ""
+    }
+  }
+}
+
+extension StorageError: CustomStringConvertible {
+  public var description: String { advice }
+}
+
+extension StorageError {
+  /// Runs system calls and says, where one fails, what was being done.
+  package static func wrap<Result: ~Copyable>(
+    _ doing: @autoclosure () -> String, _ body: () throws(Errno) -> Result
+  ) throws(StorageError) -> Result {
+    do {
+      return try body()
+    } catch {
+      throw .system(error, doing: doing())
+    }
+  }
+}

@@ -1,0 +1,166 @@
+internal import Glibc
+internal import Synchronization
+internal import SystemPackage
+
+/// The documented storage service: images and thumbnails by user, year and
+/// month, chunked uploads, usage figures, cleaning up.
+///
+/// Make one per storage root, call ``initialize()``, use it from any thread,
+/// and ``close()`` it. A root has one owner at a time.
+public final class Storage: Sendable {
+  /// The storage root, absolute.
+  public let path: String
+  /// The last refusals.
+  public let refusals = RefusalLog()
+
+  package let root: Root
+  package let ledger = Ledger()
+  package let gate = Gate()
+  package let pending = PendingFiles()
+  package let uploads = Uploads()
+
+  private let opened = Mutex<Opened?>(nil)
+  private let counting = Monitor(false)
+  private let stopping = Atomic(false)
+  private let observerBox = Mutex<Weak>(Weak())
+
+  /// What there is after ``initialize()`` only.
+  private struct Opened {
+    let staging: Staging
+    let privateFolder: SharedDescriptor
+    let lock: SharedDescriptor
+  }
+
+  private struct Weak { weak var value: (any StorageObserver)? }
+
+  /// Opens a storage root. The folder is made where it is missing.
+  ///
+  /// - Parameter path: the root; a relative one is resolved once, now.
+  public init(path: String) throws(StorageError) {
+    let made = path.withCString { mkdir($0, mode_t(Layout.folderMode)) }
+    let error = errno
+    guard made == 0 || error == EEXIST else {
+      throw .system(Errno(rawValue: error), doing: "making the storage root \(path)")
+    }
+    let descriptor = try StorageError.wrap("opening the storage root \(path)") { () throws(Errno) in
+      try Sys.openBeneathNothing(path)
+    }
+    root = Root(descriptor)
+    self.path = try StorageError.wrap("resolving \(path)") { () throws(Errno) in try Sys.realPath(path) }
+  }
+
+  /// Makes the documented folders, takes the root into this process's sole use,
+  /// brings what an earlier run left half-done in order, and starts counting
+  /// where no figures were left.
+  ///
+  /// - Parameter user: who has the root, for the message that a second one gets.
+  /// - Throws: ``StorageError/inUse(_:)`` where somebody has.
+  public func initialize(as user: String = "another program") throws(StorageError) {
+    let lock = try RootLock.take(root, by: user)
+    try StorageError.wrap("making the documented folders") { () throws(Errno) in
+      for names in Layout.folders { _ = try root.makeFolders(names, owner: nil) }
+    }
+    let (privateFolder, folder) = try StorageError.wrap("opening the staging folder") { () throws(Errno) in
+      (
+        SharedDescriptor(try root.openFolder([Layout.privateFolder])),
+        SharedDescriptor(try root.openFolder([Layout.privateFolder, Layout.staging]))
+      )
+    }
+    let recovery = Recovery(root: root, staging: folder, refusals: refusals, sameBoot: lock.sameBoot)
+    let found = try recovery.run()
+    for file in found.adopted { pending.add(file.name, in: file.folder, staged: file.staged) }
+    let staging = Staging(folder: folder, firstNumber: found.firstNumber)
+    opened.withLock { $0 = Opened(staging: staging, privateFolder: privateFolder, lock: lock.descriptor) }
+    try uploads.load(root)
+    try loadUsage(privateFolder.raw, adopted: found.adopted)
+  }
+
+  /// Waits until everything published is on disk and leaves the figures for the next start.
+  public func close() throws(StorageError) {
+    stopping.store(true, ordering: .relaxed)
+    guard let opened = opened.withLock({ opened in
+      defer { opened = nil }
+      return opened
+    }) else { return }
+    waitUntilCounted()
+    opened.staging.close()
+    try gate.still { () throws(StorageError) in
+      guard !ledger.stats.isCounting else { return }
+      try UsageFile(ledger.withState { $0 }).save(in: opened.privateFolder.raw)
+    }
+    // The lock goes with its descriptor, last.
+    _ = opened.lock
+  }
+
+  package var staging: Staging {
+    get throws(StorageError) {
+      guard let opened = opened.withLock({ $0 }) else {
+        throw .system(.badFileDescriptor, doing: "using a storage that is not initialized")
+      }
+      return opened.staging
+    }
+  }
+
+  package var observer: (any StorageObserver)? {
+    get { observerBox.withLock { $0.value } }
+    set { observerBox.withLock { $0.value = newValue } }
+  }
+
+  // MARK: Figures
+
+  /// Usage of the whole, from counters.
+  public func getStorageStats() throws(StorageError) -> StorageStats {
+    var stats = ledger.stats
+    stats.availableSpace = try availableSpace()
+    (stats.activeSessions, stats.completedSessions) = uploads.counts
+    return stats
+  }
+
+  /// Usage of one user, from counters.
+  public func getStorageStats(userID: String) throws(StorageError) -> StorageStats {
+    try stats(ofFolder: FileName("user-\(userID)"))
+  }
+
+  package func stats(ofFolder user: FileName) throws(StorageError) -> StorageStats {
+    var stats = ledger.stats(of: user)
+    stats.availableSpace = try availableSpace()
+    return stats
+  }
+
+  /// Waits until the figures are exact.
+  public func waitUntilCounted() { _ = counting.wait(until: nil) { isCounting, _ in isCounting ? nil : () } }
+
+  /// Bytes that an unprivileged user can still write.
+  public func availableSpace() throws(StorageError) -> Int64 {
+    let figures = try StorageError.wrap("asking for free space") { () throws(Errno) in
+      try Sys.fileSystem(of: root.descriptor)
+    }
+    return Int64(clamping: UInt64(figures.f_bavail) * UInt64(figures.f_frsize))
+  }
+
+  /// Whether `size` bytes fit.
+  public func hasEnoughSpace(_ size: Int64) throws(StorageError) -> Bool { try availableSpace() >= size }
+
+  /// Takes the figures that the last stop left, or counts in the background.
+  private func loadUsage(_ privateFolder: CInt, adopted: [AdoptedFile]) throws(StorageError) {
+    if let file = try UsageFile.take(from: privateFolder) {
+      ledger.withState { file.restore(&$0) }
+      return
+    }
+    // Staged files are no counter's to visit.
+    for file in adopted {
+      let size = (try? Sys.stat(file.staged, in: staging.folder).st_size).map(Int64.init) ?? 0
+      ledger.record(Tally(size: size, count: 1), to: .temp, in: nil)
+    }
+    ledger.beginCounting()
+    counting.change { $0 = true }
+    Thread.start("counter") { [self] in
+      let counter = UsageCounter(
+        root: root.descriptor, ledger: ledger, gate: gate,
+        openSize: { self.observer?.openSize($0) },
+        isCancelled: { self.stopping.load(ordering: .relaxed) })
+      if counter.run() { ledger.endCounting() }
+      counting.change { $0 = false }
+    }
+  }
+}

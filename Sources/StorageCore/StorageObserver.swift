@@ -1,0 +1,13 @@
+/// Whoever presents the tree to others, and has to know what the storage changes by itself.
+package protocol StorageObserver: AnyObject, Sendable {
+  /// A name appeared, vanished or leads to another file now.
+  func changed(_ name: FileName, in folder: FileIdentity)
+  /// Waits, for a moment at most, until everybody has heard of what changed so far.
+  func settleChanges()
+  /// A file lost its last name. Returns the size that is booked for it where that is not the disk's.
+  func unlinked(_ file: FileIdentity) -> Int64?
+  /// Whether somebody has the file or folder open.
+  func isOpen(_ file: FileIdentity) -> Bool
+  /// The booked size of a file that is open for writing, brought up to date.
+  func openSize(_ file: FileIdentity) -> Int64?
+}

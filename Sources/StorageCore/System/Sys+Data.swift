@@ -1,0 +1,180 @@
+internal import CLinux
+internal import Glibc
+package import SystemPackage
+
+/// The calls that move or settle bytes.
+extension Sys {
+  @inline(never)
+  package static func read(
+    _ descriptor: borrowing some DescriptorReference & ~Copyable, at offset: Int64, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(Errno) -> Int {
+    let descriptor = descriptor.raw
+    return try retrying { pread(descriptor, buffer.baseAddress, buffer.count, off_t(offset)) }
+  }
+
+  /// One `pwrite`; may write less than there is.
+  @inline(never)
+  package static func write(
+    _ descriptor: borrowing some DescriptorReference & ~Copyable, at offset: Int64, from bytes: UnsafeRawBufferPointer
+  ) throws(Errno) -> Int {
+    let descriptor = descriptor.raw
+    return try retrying { pwrite(descriptor, bytes.baseAddress, bytes.count, off_t(offset)) }
+  }
+
+  /// One `write` at the end, as `O_APPEND` has it.
+  @inline(never)
+  package static func append(_ descriptor: borrowing some DescriptorReference & ~Copyable, _ bytes: UnsafeRawBufferPointer) throws(Errno) -> Int {
+    let descriptor = descriptor.raw
+    return try retrying { Glibc.write(descriptor, bytes.baseAddress, bytes.count) }
+  }
+
+  /// Writes all of `bytes` at `offset`.
+  @inline(never)
+  package static func writeAll(_ descriptor: borrowing some DescriptorReference & ~Copyable, at offset: Int64, _ bytes: [UInt8]) throws(Errno) {
+    let descriptor = descriptor.raw
+    var done = 0
+    while done < bytes.count {
+      done += try retrying { () -> Int in
+        bytes.withUnsafeBytes { raw in
+          pwrite(descriptor, raw.baseAddress.map { $0 + done }, bytes.count - done, off_t(offset) + off_t(done))
+        }
+      }
+    }
+  }
+
+  /// All bytes from `offset` on, `limit` at most.
+  @inline(never)
+  package static func readAll(_ descriptor: borrowing some DescriptorReference & ~Copyable, from offset: Int64 = 0, limit: Int) throws(Errno) -> [UInt8] {
+    let descriptor = descriptor.raw
+    let size = min(max(Int(try stat(descriptor).st_size) - Int(offset), 0), limit)
+    var filled = 0
+    var failure: Errno?
+    let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+      while filled < size {
+        let got = pread(
+          descriptor, buffer.baseAddress.map { $0 + filled }, size - filled, off_t(offset) + off_t(filled))
+        if got < 0, errno == EINTR { continue }
+        if got < 0 { failure = Errno(rawValue: errno) }
+        if got <= 0 { break }
+        filled += got
+      }
+      count = filled
+    }
+    if let failure { throw failure }
+    return bytes
+  }
+
+  /// `fsync`.
+  @inline(never)
+  package static func synchronize(_ descriptor: borrowing some DescriptorReference & ~Copyable) throws(Errno) {
+    let descriptor = descriptor.raw
+    _ = try retrying { fsync(descriptor) }
+  }
+
+  /// `fdatasync`.
+  @inline(never)
+  package static func synchronizeData(_ descriptor: borrowing some DescriptorReference & ~Copyable) throws(Errno) {
+    let descriptor = descriptor.raw
+    _ = try retrying { fdatasync(descriptor) }
+  }
+
+  /// Starts writing dirty pages out and does not wait. A hint: what goes wrong shows at the next `fsync`.
+  @inline(never)
+  package static func startWriteback(_ descriptor: borrowing some DescriptorReference & ~Copyable) {
+    let descriptor = descriptor.raw
+    _ = lx_start_writeback(descriptor, 0, 0)
+  }
+
+  @inline(never)
+  package static func allocate(_ descriptor: borrowing some DescriptorReference & ~Copyable, mode: CInt, offset: Int64, length: Int64) throws(Errno) {
+    let descriptor = descriptor.raw
+    _ = try retrying { lx_fallocate(descriptor, mode, offset, length) }
+  }
+
+  @inline(never)
+  package static func seek(_ descriptor: borrowing some DescriptorReference & ~Copyable, offset: Int64, whence: CInt) throws(Errno) -> Int64 {
+    let descriptor = descriptor.raw
+    return Int64(try check(Int(lseek(descriptor, off_t(offset), whence))))
+  }
+
+  /// One `copy_file_range`; 0 at the end of the source.
+  @inline(never)
+  package static func copyRange(
+    from source: borrowing some DescriptorReference & ~Copyable, at sourceOffset: Int64, to target: borrowing some DescriptorReference & ~Copyable, at targetOffset: Int64, length: Int
+  ) throws(Errno) -> Int {
+    let source = source.raw
+    let target = target.raw
+    var from = sourceOffset
+    var to = targetOffset
+    return try retrying { lx_copy_file_range(source, &from, target, &to, length) }
+  }
+
+  /// `ioctl(FICLONERANGE)`: the target shares the source's blocks.
+  @inline(never)
+  package static func cloneRange(
+    from source: borrowing some DescriptorReference & ~Copyable, at sourceOffset: Int64, length: Int64, to target: borrowing some DescriptorReference & ~Copyable, at targetOffset: Int64
+  ) throws(Errno) {
+    let source = source.raw
+    let target = target.raw
+    _ = try retrying { lx_clone_range(source, sourceOffset, length, target, targetOffset) }
+  }
+
+  // MARK: Extended attributes
+
+  // A descriptor opened with O_PATH has no f*xattr; the link in /proc leads to what it holds, and only there.
+  private static func path(_ descriptor: CInt) -> String { "/proc/self/fd/\(descriptor)" }
+
+  @inline(never)
+  package static func extendedAttribute(_ name: FileName, of descriptor: borrowing some DescriptorReference & ~Copyable) throws(Errno) -> [UInt8] {
+    let descriptor = descriptor.raw
+    return try grown { buffer in
+      path(descriptor).withCString { path in
+        name.withCString { lx_getxattr(path, $0, buffer.baseAddress, buffer.count) }
+      }
+    }
+  }
+
+  @inline(never)
+  package static func extendedAttributeNames(of descriptor: borrowing some DescriptorReference & ~Copyable) throws(Errno) -> [UInt8] {
+    let descriptor = descriptor.raw
+    return try grown { buffer in
+      path(descriptor).withCString { path in
+        buffer.withMemoryRebound(to: CChar.self) { lx_listxattr(path, $0.baseAddress, $0.count) }
+      }
+    }
+  }
+
+  @inline(never)
+  package static func setExtendedAttribute(
+    _ name: FileName, of descriptor: borrowing some DescriptorReference & ~Copyable, to value: [UInt8], flags: CInt = 0
+  ) throws(Errno) {
+    let descriptor = descriptor.raw
+    let result = path(descriptor).withCString { path in
+      value.withUnsafeBytes { bytes in
+        name.withCString { lx_setxattr(path, $0, bytes.baseAddress, bytes.count, flags) }
+      }
+    }
+    _ = try check(result)
+  }
+
+  @inline(never)
+  package static func removeExtendedAttribute(_ name: FileName, of descriptor: borrowing some DescriptorReference & ~Copyable) throws(Errno) {
+    let descriptor = descriptor.raw
+    _ = try check(path(descriptor).withCString { path in name.withCString { lx_removexattr(path, $0) } })
+  }
+
+  /// Calls with a buffer that is large enough for most values and, on ERANGE, with the largest there can be.
+  private static func grown(_ call: (UnsafeMutableBufferPointer<UInt8>) -> Int) throws(Errno) -> [UInt8] {
+    for room in [1024, 65536] {
+      var length = 0
+      let value = [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
+        length = call(buffer)
+        count = max(length, 0)
+      }
+      if length >= 0 { return value }
+      let error = errno
+      guard error == ERANGE, room == 1024 else { throw Errno(rawValue: error) }
+    }
+    return []
+  }
+}

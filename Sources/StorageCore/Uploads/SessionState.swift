@@ -1,0 +1,132 @@
+internal import SystemPackage
+
+/// What an upload session is doing, and the rules of what may come next.
+///
+/// A value: it lives in the session's monitor, and its steps make no system call.
+struct SessionState: Sendable {
+  enum Phase: Sendable {
+    case receiving
+    case assembling(CompletionRequest)
+    /// `since` in seconds since 1970.
+    case complete(CompletionRecord, since: Int64)
+    /// Its folder is gone.
+    case ended
+  }
+
+  var phase = Phase.receiving
+  var chunks = ChunkSet()
+  /// Chunks that are open for writing.
+  var writers: [FileName: Writers] = [:]
+  /// Seconds since 1970.
+  var lastActivity: Int64
+  /// Why the last completion was refused.
+  var error: StorageError?
+
+  struct Writers: Sendable {
+    var open = 0
+    /// Those of them that have been closed by their process, and whose release is under way.
+    var closing = 0
+  }
+
+  init(at moment: Int64) { lastActivity = moment }
+
+  var isReceiving: Bool { if case .receiving = phase { true } else { false } }
+
+  /// The name in `.stats`.
+  var phaseName: String {
+    switch phase {
+    case .receiving: "receiving"
+    case .assembling: "assembling"
+    case .complete, .ended: "complete"
+    }
+  }
+
+  /// Chunks may come and go only while the session receives.
+  func checkReceiving() throws(StorageError) {
+    switch phase {
+    case .receiving: return
+    case .assembling: throw .completing("another file")
+    case .complete(let record, _): throw .completed(record.storagePath)
+    case .ended: throw .system(.noSuchFileOrDirectory, doing: "using a session that is gone")
+    }
+  }
+
+  /// Whether `name` may be written now.
+  func checkWriting(_ name: FileName) throws(StorageError) {
+    try checkReceiving()
+    let index = try chunks.check(name)
+    for other in writers.keys where other != name {
+      guard let otherIndex = try? ChunkIndex(other) else { continue }
+      if otherIndex == index { throw .chunkSpelledTwice(name.description, present: other.description) }
+      if otherIndex.spelling != index.spelling {
+        throw .badName(name.description, rule: "one session names its chunks by numbers or by letters, not by both")
+      }
+    }
+  }
+
+  mutating func opened(_ name: FileName, at moment: Int64) throws(StorageError) {
+    try checkWriting(name)
+    writers[name, default: Writers()].open += 1
+    lastActivity = moment
+  }
+
+  mutating func closing(_ name: FileName, _ isClosing: Bool) {
+    writers[name]?.closing += isClosing ? 1 : -1
+  }
+
+  mutating func closed(_ name: FileName, wasClosing: Bool, at moment: Int64) {
+    guard var entry = writers[name] else { return }
+    entry.open -= 1
+    if wasClosing { entry.closing -= 1 }
+    writers[name] = entry.open > 0 ? entry : nil
+    lastActivity = moment
+  }
+
+  /// What a completion has to do next.
+  enum Step: Sendable {
+    /// It has begun; the chunks are these.
+    case assemble([ChunkSet.Chunk])
+    /// It was done before.
+    case done(CompletionRecord)
+    /// Something is under way that ends by itself: ask again after a change.
+    case wait
+  }
+
+  /// Begins a completion, or says why not. `late` tells that there is no more time to wait for a close.
+  mutating func begin(
+    _ request: CompletionRequest, session: FileName, late: Bool
+  ) throws(StorageError) -> Step {
+    switch phase {
+    case .receiving: break
+    case .assembling(request): return .wait
+    case .assembling(let other):
+      throw .completing((try? other.path(session: session, at: lastActivity).description) ?? "another file")
+    case .complete(let record, _):
+      guard request.isSatisfied(by: record, session: session) else { throw .completed(record.storagePath) }
+      return .done(record)
+    case .ended: throw .system(.noSuchFileOrDirectory, doing: "completing a session that is gone")
+    }
+    if let (name, entry) = writers.first {
+      // Only a close that has been made already is worth waiting for.
+      guard !late, writers.values.allSatisfy({ $0.open == $0.closing }) else { throw .chunkOpen(name.description) }
+      _ = entry
+      return .wait
+    }
+    try chunks.check(against: request)
+    phase = .assembling(request)
+    error = nil
+    return .assemble(chunks.inOrder)
+  }
+
+  mutating func finish(_ record: CompletionRecord, at moment: Int64) {
+    phase = .complete(record, since: moment)
+    chunks.removeAll()
+    lastActivity = moment
+  }
+
+  mutating func refuse(_ error: StorageError, at moment: Int64) {
+    if case .assembling = phase { phase = .receiving }
+    self.error = error
+    lastActivity = moment
+  }
+}

@@ -1,0 +1,99 @@
+internal import CLinux
+internal import Glibc
+package import SystemPackage
+
+/// Chunked uploads, for programs that use the storage as a library.
+extension Storage {
+  /// Saves one chunk of a session; the session begins with its first, and a chunk that is there is replaced.
+  ///
+  /// - Parameters:
+  ///   - sessionID: 1 to 128 of `[A-Za-z0-9._-]`, not starting with a dot.
+  ///   - index: from 0.
+  public func saveChunk(_ data: [UInt8], sessionID: String, index: UInt64) throws(StorageError) {
+    try saveChunk(sessionID: sessionID, index: index) { writer throws(StorageError) in try writer.write(data) }
+  }
+
+  /// As ``saveChunk(_:sessionID:index:)``, from a stream.
+  public func saveChunk(
+    sessionID: String, index: UInt64, _ fill: (FileWriter) throws(StorageError) -> Void
+  ) throws(StorageError) {
+    let path = try StoragePath(names: Layout.uploadsPath + [FileName(sessionID), FileName("chunk_\(index)")])
+    let session = try begin(FileName(sessionID))
+    try session.opened(path.fileName)
+    defer { session.closed(path.fileName, wasClosing: false) }
+    try writeStaged(origin: path.description, fill) { staged, descriptor throws(StorageError) in
+      try publish(staged, descriptor, as: path, overwriting: true, owner: .ofThisProcess)
+      let stat = try StorageError.wrap("saving \(path)") { () throws(Errno) in try Sys.stat(descriptor) }
+      session.saved(path.fileName, size: Int64(stat.st_size))
+    }
+  }
+
+  /// Assembles a session's chunks, in order, into an image filed under the present year and month.
+  ///
+  /// - Returns: where it is, how large it is, and its digest where `request` asked for a check.
+  public func assembleChunks(
+    sessionID: String, as request: CompletionRequest
+  ) throws(StorageError) -> CompletionRecord {
+    guard let session = uploads.session(FileName(sessionID)) else {
+      throw .system(.noSuchFileOrDirectory, doing: "completing session \(sessionID)")
+    }
+    return try complete(session, request, owner: .ofThisProcess)
+  }
+
+  /// Ends a session and removes all that is in it.
+  public func cleanupSession(_ sessionID: String) throws(StorageError) {
+    guard let session = uploads.session(FileName(sessionID)) else {
+      throw .system(.noSuchFileOrDirectory, doing: "cleaning up session \(sessionID)")
+    }
+    guard !session.isAssembling else { throw .completing("another file") }
+    _ = try StorageError.wrap("cleaning up session \(sessionID)") { () throws(Errno) in
+      try removeSession(session)
+    }
+  }
+
+  private func begin(_ name: FileName) throws(StorageError) -> UploadSession {
+    if let session = uploads.session(name) { return session }
+    let uploadsFolder = try StorageError.wrap("beginning session \(name)") { () throws(Errno) in
+      try root.openFolder(Layout.uploadsPath)
+    }
+    let made = try StorageError.wrap("beginning session \(name)") { () throws(Errno) in
+      try Root.makeFolder(name, in: uploadsFolder.raw, owner: nil)
+    }
+    if made { return uploads.began(name) }
+    return uploads.session(name) ?? uploads.began(name)
+  }
+
+  /// Removes a session's folder and all in it; returns how many files that were.
+  func removeSession(_ session: UploadSession) throws(Errno) -> Int {
+    try gate.changing { () throws(Errno) in
+      let uploadsFolder = try root.openFolder(Layout.uploadsPath)
+      let folder = try Sys.openFolder(session.name, in: uploadsFolder)
+      let identity = FileIdentity(try Sys.stat(folder))
+      var count = 0
+      for entry in try FolderStream.all(of: folder.raw) {
+        let stat = try Sys.stat(entry.name, in: folder)
+        try Sys.unlink(entry.name, in: folder)
+        try removed(stat, from: .temp, in: identity)
+        count += 1
+      }
+      for (name, _) in pending.all(in: identity) where try removePending(name, in: identity) { count += 1 }
+      try Sys.removeFolder(session.name, in: uploadsFolder)
+      uploads.ended(session.name)
+      observer?.changed(session.name, in: FileIdentity(try Sys.stat(uploadsFolder)))
+      return count
+    }
+  }
+
+  /// Removes a file that never got its final name.
+  package func removePending(
+    _ name: FileName, in folder: FileIdentity, account: Account = .temp
+  ) throws(Errno) -> Bool {
+    guard let staging = try? staging, let staged = pending.remove(name, in: folder) else { return false }
+    let stat = try Sys.stat(staged, in: staging.folder)
+    try staging.discard(staged)
+    let size = observer?.unlinked(FileIdentity(stat)) ?? Int64(stat.st_size)
+    ledger.record(Tally() - Tally(size: size, count: 1), to: account, in: nil)
+    observer?.changed(name, in: folder)
+    return true
+  }
+}

@@ -1,0 +1,127 @@
+internal import Glibc
+
+/// One chunked upload: `temp/uploads/{sessionId}/`.
+///
+/// Whoever writes a chunk says so before (``opened(_:)``) and after
+/// (``closed(_:wasClosing:)``), so that no completion starts on half a chunk.
+package final class UploadSession: Sendable {
+  package let name: FileName
+  let state: Monitor<SessionState>
+
+  init(name: FileName, chunks: [(FileName, Int64)], record: CompletionRecord?, lastActivity: Int64) {
+    self.name = name
+    var state = SessionState(at: lastActivity)
+    for (name, size) in chunks {
+      guard let index = try? state.chunks.check(name) else { continue }
+      state.chunks.save(name, index, size: size)
+    }
+    if let record { state.phase = .complete(record, since: lastActivity) }
+    self.state = Monitor(state)
+  }
+
+  /// A chunk is about to be created, opened for writing, or renamed to.
+  package func opened(_ chunk: FileName) throws(StorageError) {
+    try state.change { state throws(StorageError) in try state.opened(chunk, at: Clock.now()) }
+  }
+
+  /// A writer's process has closed it, or (false) gone on writing after all through a duplicate.
+  package func closing(_ chunk: FileName, _ isClosing: Bool = true) {
+    state.change { $0.closing(chunk, isClosing) }
+  }
+
+  /// A writer is done.
+  package func closed(_ chunk: FileName, wasClosing: Bool) {
+    state.change { $0.closed(chunk, wasClosing: wasClosing, at: Clock.now()) }
+  }
+
+  /// A chunk is in the session's folder, `size` bytes long.
+  package func saved(_ chunk: FileName, size: Int64) {
+    state.change { state in
+      if let index = try? ChunkIndex(chunk) { state.chunks.save(chunk, index, size: size) }
+      state.lastActivity = Clock.now()
+    }
+  }
+
+  /// A chunk is gone from the session's folder.
+  package func removed(_ chunk: FileName) {
+    state.change { state in
+      if let index = try? ChunkIndex(chunk) { state.chunks.remove(index) }
+      state.lastActivity = Clock.now()
+    }
+  }
+
+  /// Chunks may be removed and renamed only while the session receives.
+  package func checkReceiving() throws(StorageError) {
+    try state.withLock { state throws(StorageError) in try state.checkReceiving() }
+  }
+
+  package var record: CompletionRecord? {
+    state.withLock { if case .complete(let record, _) = $0.phase { record } else { nil } }
+  }
+
+  package var isAssembling: Bool {
+    state.withLock { if case .assembling = $0.phase { true } else { false } }
+  }
+
+  /// Waits for a completion under way, and returns the record of a completed session.
+  package func waitForRecord() -> CompletionRecord? {
+    let record: CompletionRecord?? = state.wait(until: nil) { state, _ in
+      switch state.phase {
+      case .assembling: nil
+      case .complete(let record, _): .some(record)
+      case .receiving, .ended: .some(nil)
+      }
+    }
+    return record ?? nil
+  }
+
+  package var hasChunks: Bool { state.withLock { $0.chunks.count > 0 || !$0.writers.isEmpty } }
+
+  /// When something last happened in it, and whether something is happening; for cleaning up.
+  var activity: (last: Int64, isBusy: Bool, completeSince: Int64?) {
+    state.withLock { state in
+      var since: Int64?
+      if case .complete(_, let moment) = state.phase { since = moment }
+      let assembling = if case .assembling = state.phase { true } else { false }
+      return (state.lastActivity, assembling || !state.writers.isEmpty, since)
+    }
+  }
+
+  /// The folder is gone: nothing more can be done with it.
+  func end() { state.change { $0.phase = .ended } }
+
+  /// `temp/uploads/S/.stats`
+  package var json: String {
+    state.withLock { state in
+      var chunks = state.chunks.count
+      var bytes = state.chunks.bytes
+      if case .complete(let record, _) = state.phase { (chunks, bytes) = (record.chunks, record.size) }
+      let missing = state.chunks.missing().map(String.init).joined(separator: ", ")
+      let error = state.error.map { "\"\(Self.escaped("\($0.errno.symbol): \($0.advice)"))\"" } ?? "null"
+      return """
+        {
+          "state": "\(state.phaseName)",
+          "chunks": \(chunks),
+          "bytes": \(bytes),
+          "missing": [\(missing)],
+          "lastActivity": "\(Clock.timestamp(at: state.lastActivity))",
+          "error": \(error)
+        }
+
+        """
+    }
+  }
+
+  private static func escaped(_ text: String) -> String {
+    var result = ""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": result += "\\\""
+      case "\\": result += "\\\\"
+      case _ where scalar.value < 0x20: result += "?"
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,147 @@
+internal import Glibc
+internal import Synchronization
+
+/// Counts what the storage root holds, so that usage figures cost no walk.
+///
+/// Whoever makes, grows or removes a file says so here. While a
+/// ``UsageCounter`` is still going through the folders, changes in a folder it
+/// has not reached are left to it.
+package final class Ledger: Sendable {
+  private let state: Mutex<State>
+
+  package init() { state = Mutex(State()) }
+
+  /// The figures and what the counter has reached.
+  package struct State: Sendable {
+    var users: [FileName: UserTallies] = [:]
+    var images = Tally()
+    var thumbnails = Tally()
+    var temp = Tally()
+    /// `nil` once the figures are exact.
+    var counted: Counted?
+
+    struct UserTallies: Sendable {
+      var images = Tally()
+      var thumbnails = Tally()
+      /// Which of `images` and `thumbnails` has a folder of the user.
+      var areas: Set<Area> = []
+    }
+
+    /// What a running count has been through.
+    struct Counted: Sendable {
+      var folders: Set<FileIdentity> = []
+      /// Files with several names, which are counted once.
+      var linkedFiles: Set<FileIdentity> = []
+    }
+
+    mutating func add(_ change: Tally, to account: Account) {
+      switch account {
+      case .temp: temp += change
+      case .user(.images, let user):
+        images += change
+        users[user, default: UserTallies()].images += change
+      case .user(.thumbnails, let user):
+        thumbnails += change
+        users[user, default: UserTallies()].thumbnails += change
+      }
+    }
+
+    func reaches(_ folder: FileIdentity?, _ file: FileIdentity?) -> Bool {
+      guard let counted, let folder else { return true }
+      return counted.folders.contains(folder) || file.map(counted.linkedFiles.contains) ?? false
+    }
+  }
+
+  /// Adds `change` to an account.
+  ///
+  /// - Parameter folder: where the file is; `nil` for a staged file, which no counter visits.
+  package func record(_ change: Tally, to account: Account, in folder: FileIdentity?, file: FileIdentity? = nil) {
+    state.withLock { state in
+      if state.reaches(folder, file) { state.add(change, to: account) }
+    }
+  }
+
+  package func userFolderAppeared(_ user: FileName, in area: Area) {
+    state.withLock { _ = $0.users[user, default: .init()].areas.insert(area) }
+  }
+
+  package func userFolderVanished(_ user: FileName, from area: Area) {
+    state.withLock { state in
+      state.users[user]?.areas.remove(area)
+      if state.users[user]?.areas.isEmpty ?? false { state.users[user] = nil }
+    }
+  }
+
+  /// A user's folder has a new name, and all that is in it with it.
+  package func userFolderRenamed(_ old: FileName, to new: FileName, in area: Area) {
+    state.withLock { state in
+      guard var tallies = state.users[old] else { return }
+      let moved = area == .images ? tallies.images : tallies.thumbnails
+      if area == .images { tallies.images = Tally() } else { tallies.thumbnails = Tally() }
+      tallies.areas.remove(area)
+      state.users[old] = tallies.areas.isEmpty ? nil : tallies
+      state.users[new, default: .init()].areas.insert(area)
+      if area == .images { state.users[new]?.images += moved } else { state.users[new]?.thumbnails += moved }
+    }
+  }
+
+  /// Moves what a renamed year or month holds from one user to another.
+  package func move(_ tally: Tally, from old: FileName, to new: FileName, in area: Area) {
+    state.withLock { state in
+      state.add(Tally() - tally, to: .user(area, old))
+      state.add(tally, to: .user(area, new))
+    }
+  }
+
+  /// The figures of the whole; what the ledger does not know is left at zero.
+  package var stats: StorageStats {
+    state.withLock { state in
+      var stats = StorageStats()
+      stats.images = state.images
+      stats.thumbnails = state.thumbnails
+      stats.temp = state.temp
+      stats.users = state.users.count
+      stats.isCounting = state.counted != nil
+      return stats
+    }
+  }
+
+  /// The figures of one user.
+  package func stats(of user: FileName) -> StorageStats {
+    state.withLock { state in
+      var stats = StorageStats()
+      stats.images = state.users[user]?.images ?? Tally()
+      stats.thumbnails = state.users[user]?.thumbnails ?? Tally()
+      stats.users = 1
+      stats.isCounting = state.counted != nil
+      return stats
+    }
+  }
+
+  // MARK: Counting
+
+  package func withState<Result>(_ body: (inout State) -> Result) -> Result {
+    state.withLock { body(&$0) }
+  }
+
+  func beginCounting() { state.withLock { $0.counted = State.Counted() } }
+
+  func endCounting() { state.withLock { $0.counted = nil } }
+
+  func hasCounted(_ folder: FileIdentity) -> Bool {
+    state.withLock { $0.counted?.folders.contains(folder) ?? true }
+  }
+
+  /// Takes over what a counter found in one folder.
+  func counted(_ folder: FileIdentity, _ tally: Tally, of account: Account, linked: Set<FileIdentity>) {
+    state.withLock { state in
+      state.counted?.folders.insert(folder)
+      state.counted?.linkedFiles.formUnion(linked)
+      state.add(tally, to: account)
+    }
+  }
+
+  func isCountedLink(_ file: FileIdentity) -> Bool {
+    state.withLock { $0.counted?.linkedFiles.contains(file) ?? false }
+  }
+}

@@ -1,0 +1,59 @@
+/// Bytes and how many files hold them.
+public struct Tally: Hashable, Sendable, Codable {
+  /// Bytes.
+  public var size: Int64
+  public var count: Int
+
+  public init(size: Int64 = 0, count: Int = 0) {
+    self.size = size
+    self.count = count
+  }
+
+  public static func + (a: Tally, b: Tally) -> Tally { Tally(size: a.size + b.size, count: a.count + b.count) }
+  public static func - (a: Tally, b: Tally) -> Tally { Tally(size: a.size - b.size, count: a.count - b.count) }
+  public static func += (a: inout Tally, b: Tally) { a = a + b }
+}
+
+/// What a file is counted under.
+package enum Account: Hashable, Sendable {
+  /// An image or thumbnail, by the name of the user's folder.
+  case user(Area, FileName)
+  case temp
+}
+
+/// Usage figures, as `.stats` shows them.
+public struct StorageStats: Hashable, Sendable {
+  public var images = Tally()
+  public var thumbnails = Tally()
+  public var temp = Tally()
+  /// Bytes that an unprivileged user can still write.
+  public var availableSpace: Int64 = 0
+  public var activeSessions = 0
+  public var completedSessions = 0
+  public var users = 0
+  /// The figures are still being counted after an unclean stop, and too small.
+  public var isCounting = false
+
+  public init() {}
+
+  /// Bytes.
+  public var totalSize: Int64 { images.size + thumbnails.size + temp.size }
+  public var fileCount: Int { images.count + thumbnails.count + temp.count }
+
+  /// JSON, one key a line.
+  public var json: String {
+    var text = "{\n"
+    text += "  \"totalSize\": \(totalSize),\n"
+    text += "  \"fileCount\": \(fileCount),\n"
+    text += "  \"availableSpace\": \(availableSpace),\n"
+    text += "  \"images\": \(Self.json(images)),\n"
+    text += "  \"thumbnails\": \(Self.json(thumbnails)),\n"
+    text += "  \"temp\": \(Self.json(temp)),\n"
+    text += "  \"sessions\": { \"active\": \(activeSessions), \"completed\": \(completedSessions) },\n"
+    text += "  \"users\": \(users)"
+    if isCounting { text += ",\n  \"counting\": true" }
+    return text + "\n}\n"
+  }
+
+  private static func json(_ tally: Tally) -> String { "{ \"size\": \(tally.size), \"count\": \(tally.count) }" }
+}

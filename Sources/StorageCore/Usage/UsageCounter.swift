@@ -1,0 +1,107 @@
+internal import Glibc
+internal import SystemPackage
+
+/// Goes through the documented tree and counts it into a ledger while others go on changing it.
+///
+/// Folder by folder: while one is being counted nothing changes (``Gate/still(_:)``);
+/// from then on changes in it are booked by whoever makes them. It goes round until
+/// it finds no folder that it has not been in, so that a folder renamed away from
+/// under it is still met.
+struct UsageCounter {
+  let root: CInt
+  let ledger: Ledger
+  let gate: Gate
+  /// The booked size of a file that is open for writing, which may be ahead of or behind the disk's.
+  let openSize: (FileIdentity) -> Int64?
+  /// Asked between folders; true ends the count early.
+  let isCancelled: () -> Bool
+
+  /// Whether the count came to its end.
+  func run() -> Bool {
+    while !isCancelled() {
+      var found = 0
+      for area in Area.allCases {
+        visit(area.folderName, in: root) { user, users in
+          guard case .user? = try? Place.area(area).child(user) else { return }
+          ledger.userFolderAppeared(user, in: area)
+          visit(user, in: users) { year, years in
+            visit(year, in: years) { month, months in
+              found += count(month, in: months, as: .user(area, user)) { name in
+                if case .image? = try? Place.month(area).child(name) { true } else { false }
+              }
+            }
+          }
+        }
+      }
+      visit("temp", in: root) { name, folder in found += countTree(name, in: folder) }
+      if found == 0 { return !isCancelled() }
+    }
+    return false
+  }
+
+  /// Calls `body` for each folder in `name`. One that vanished meanwhile has nothing to count.
+  private func visit(_ name: FileName, in parent: CInt, _ body: (FileName, CInt) -> Void) {
+    guard !isCancelled(), let folder = try? Sys.openFolder(name, in: parent),
+      let entries = try? FolderStream.all(of: folder.raw)
+    else { return }
+    for entry in entries where entry.type == UInt8(DT_DIR) || entry.type == UInt8(DT_UNKNOWN) {
+      body(entry.name, folder.raw)
+    }
+  }
+
+  /// Counts a folder and all below it; returns how many folders were new.
+  private func countTree(_ name: FileName, in parent: CInt) -> Int {
+    var found = count(name, in: parent, as: .temp) { _ in true }
+    visit(name, in: parent) { child, folder in found += countTree(child, in: folder) }
+    return found
+  }
+
+  /// Counts the files of one folder, if that was not done before.
+  private func count(
+    _ name: FileName, in parent: CInt, as account: Account, _ belongs: (FileName) -> Bool
+  ) -> Int {
+    guard !isCancelled(), let folder = try? Sys.openFolder(name, in: parent),
+      let stat = try? Sys.stat(folder)
+    else { return 0 }
+    let identity = FileIdentity(stat)
+    guard !ledger.hasCounted(identity) else { return 0 }
+    gate.still {
+      let entries = (try? FolderStream.all(of: folder.raw)) ?? []
+      var tally = Tally()
+      var linked: Set<FileIdentity> = []
+      for entry in entries where entry.type == UInt8(DT_REG) || entry.type == UInt8(DT_UNKNOWN) {
+        guard belongs(entry.name), let stat = try? Sys.stat(entry.name, in: folder), stat.isRegularFile else {
+          continue
+        }
+        let file = FileIdentity(stat)
+        if linked.contains(file) || ledger.isCountedLink(file) { continue }
+        if stat.st_nlink > 1 { linked.insert(file) }
+        tally += Tally(size: openSize(file) ?? Int64(stat.st_size), count: 1)
+      }
+      ledger.counted(identity, tally, of: account, linked: linked)
+    }
+    return 1
+  }
+
+  /// The sum of a folder's tree.
+  static func sum(of name: FileName, in parent: CInt) throws(Errno) -> Tally {
+    let folder = try Sys.openFolder(name, in: parent)
+    var tally = Tally()
+    for entry in try FolderStream.all(of: folder.raw) {
+      let stat = try Sys.stat(entry.name, in: folder)
+      if stat.isFolder {
+        tally += try sum(of: entry.name, in: folder.raw)
+      } else if stat.isRegularFile {
+        tally += Tally(size: Int64(stat.st_size), count: 1)
+      }
+    }
+    return tally
+  }
+}
+
+extension Storage {
+  /// What a folder's tree holds, for a rename that takes it from one user to another. A walk.
+  package func tally(below name: FileName, in parent: CInt) throws(StorageError) -> Tally {
+    try StorageError.wrap("counting \(name)") { () throws(Errno) in try UsageCounter.sum(of: name, in: parent) }
+  }
+}

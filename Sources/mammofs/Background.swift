@@ -1,0 +1,83 @@
+import CLinux
+import Glibc
+import StorageCore
+import Synchronization
+import SystemPackage
+
+/// Runs the server in the background: by starting the program anew, because a
+/// process with threads cannot be forked and go on.
+enum Background {
+  /// Starts `mammofs` with `arguments` and waits until it says that the mount answers.
+  static func start(_ arguments: [String]) throws {
+    var ends: [Int32] = [0, 0]
+    guard pipe(&ends) == 0 else { throw Failure("cannot start the server: \(Errno(rawValue: errno))") }
+    let (reader, writer) = (ends[0], ends[1])
+    _ = lx_set_cloexec(reader)
+    let all = ["mammofs", arguments[0], "--ready-descriptor", "\(writer)"] + arguments.dropFirst()
+    let process = try spawn("/proc/self/exe", all)
+    close(writer)
+    defer { close(reader) }
+    let message = String(decoding: (try? Sys.readUnsized(reader)) ?? [], as: UTF8.self)
+    if message == Readiness.word { return }
+    var status: Int32 = 0
+    waitpid(process, &status, 0)
+    throw Failure(message.isEmpty ? "the server ended before the mount answered; run with --foreground to see why" : message)
+  }
+
+  private static func spawn(_ path: String, _ arguments: [String]) throws -> pid_t {
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    for descriptor in 0...2 as ClosedRange<Int32> {
+      posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", descriptor == 0 ? O_RDONLY : O_WRONLY, 0)
+    }
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    // A session of its own: a terminal that closes takes its processes with it.
+    posix_spawnattr_setflags(&attributes, lx_POSIX_SPAWN_SETSID)
+    var process: pid_t = 0
+    let pointers = arguments.map { strdup($0) } + [nil]
+    defer { for pointer in pointers { free(pointer) } }
+    let result = posix_spawn(&process, path, &actions, &attributes, pointers, environ)
+    guard result == 0 else { throw Failure("cannot start the server: \(Errno(rawValue: result))") }
+    return process
+  }
+
+  /// The background server's way to say how its start went.
+  final class Readiness: Sendable {
+    static let word = "ready"
+    private let descriptor: Mutex<Int32?>
+
+    init(_ descriptor: Int32) {
+      self.descriptor = Mutex(descriptor)
+      // Not for processes that the server starts.
+      _ = lx_set_cloexec(descriptor)
+    }
+
+    /// The mount answers.
+    func done() { send(Self.word) }
+
+    /// It will not.
+    func failed(_ reason: String) { send(reason) }
+
+    /// Says it once; what happens later is for the log.
+    private func send(_ text: String) {
+      guard let descriptor = descriptor.withLock({ $0.take() }) else { return }
+      _ = Array(text.utf8).withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+      close(descriptor)
+    }
+  }
+
+  /// From now on what the server logs goes into the storage root's private folder.
+  static func logToRoot(_ root: String) throws {
+    let path = "\(root)/.mammofs/log"
+    // One old log is kept.
+    if let size = try? Sys.stat(Sys.openFile(path)).st_size, size > 1 << 20 { rename(path, path + ".old") }
+    let file = lx_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND, 0o640)
+    guard file >= 0 else { throw Failure("cannot write the log \(path): \(Errno(rawValue: errno))") }
+    dup2(file, 1)
+    dup2(file, 2)
+    close(file)
+  }
+}

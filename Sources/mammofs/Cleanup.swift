@@ -1,0 +1,38 @@
+import ArgumentParser
+import MammoMount
+import StorageCore
+
+struct Cleanup: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Deletes idle temporary files and upload sessions now.")
+
+  @Argument(help: "A mount or a storage root.")
+  var path: String
+
+  @Option(help: ArgumentHelp("What was idle for so long goes.", valueName: "hours"))
+  var olderThan = 24.0
+
+  @Flag(help: "Only count what would go.")
+  var dryRun = false
+
+  func validate() throws {
+    guard olderThan >= 0, olderThan < 1e6 else { throw ValidationError("hours are a positive number below a million") }
+  }
+
+  func run() throws {
+    let age = Int64(olderThan * 3600)
+    let report: CleanupReport
+    switch try Target(path) {
+    case .mount(let mount):
+      guard let answer = ControlSocket.cleanup(root: mount.root, olderThan: age, dryRun: dryRun) else {
+        throw Failure("the server of \(mount.path) does not answer; are you the user who mounted it?")
+      }
+      report = answer
+    case .root(let root):
+      report = try Target.withStorage(root) { $0.cleanupTempFiles(olderThan: age, dryRun: dryRun) }
+    }
+    print("\(report.deleted) \(report.deleted == 1 ? "file" : "files") \(dryRun ? "would be " : "")deleted, \(ByteCount(bytes: report.bytes).text)")
+    for failure in report.failures { StandardError.write("mammofs: \(failure)\n") }
+    guard report.failures.isEmpty else { throw Failure("\(report.failures.count) could not be deleted") }
+  }
+}

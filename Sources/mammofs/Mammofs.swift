@@ -1,0 +1,22 @@
+import ArgumentParser
+
+/// The command line.
+@main
+struct Mammofs: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "mammofs",
+    abstract: "A clinic's image storage as a file system.",
+    discussion: """
+      Settings come from options, then the environment (STORAGE_ROOT), then .env in the working directory.
+      Exit codes: 0 done, 1 refused or failed, 64 usage.
+      """,
+    version: "0.1.0",
+    subcommands: [Mount.self, Unmount.self, Stats.self, HasSpace.self, Cleanup.self, Upload.self])
+}
+
+/// Something that a command cannot do: one line for people, exit code 1.
+struct Failure: Error, CustomStringConvertible {
+  let description: String
+
+  init(_ description: String) { self.description = description }
+}

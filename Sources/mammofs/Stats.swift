@@ -1,0 +1,91 @@
+import ArgumentParser
+import MammoMount
+import StorageCore
+import SystemPackage
+
+struct Stats: ParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Shows usage figures.")
+
+  @Argument(help: "A mount or a storage root.")
+  var path: String
+
+  @Flag(help: "As JSON, as .stats has it.")
+  var json = false
+
+  func run() throws {
+    let text = try content()
+    print(json ? text : Self.table(text), terminator: "")
+  }
+
+  /// The JSON text: from the mount, or from a storage root that nobody has mounted.
+  private func content() throws -> String {
+    switch try Target(path) {
+    case .mount(let mount):
+      do {
+        let file = try Sys.openFile("\(mount.path)/.stats")
+        return String(decoding: try Sys.readUnsized(file), as: UTF8.self)
+      } catch {
+        throw Failure("cannot read \(mount.path)/.stats: \(error)")
+      }
+    case .root(let root):
+      return try Target.withStorage(root) { storage in
+        storage.waitUntilCounted()
+        return try storage.getStorageStats().json
+      }
+    }
+  }
+
+  /// A line a figure, sizes as people read them.
+  private static func table(_ json: String) -> String {
+    var lines: [(String, String)] = []
+    for line in json.split(separator: "\n") {
+      let parts = line.split(separator: ":", maxSplits: 1)
+      guard parts.count == 2 else { continue }
+      let key = parts[0].filter { $0 != "\"" && $0 != " " }
+      let numbers = parts[1].split { !$0.isNumber }.compactMap { Int64($0) }
+      switch key {
+      case "totalSize": lines.append(("total", size(numbers)))
+      case "availableSpace": lines.append(("available", size(numbers)))
+      case "fileCount": lines.append(("files", "\(numbers.first ?? 0)"))
+      case "images", "thumbnails", "temp":
+        lines.append((key, "\(size(numbers)) in \(numbers.last ?? 0) files"))
+      case "sessions": lines.append((key, "\(numbers.first ?? 0) active, \(numbers.last ?? 0) completed"))
+      case "counting": lines.append((key, "still counting after an unclean stop"))
+      default: lines.append((key, numbers.first.map(String.init) ?? ""))
+      }
+    }
+    let width = lines.map(\.0.count).max() ?? 0
+    return lines.map { "\($0.0)\(String(repeating: " ", count: width - $0.0.count + 2))\($0.1)\n" }.joined()
+  }
+
+  private static func size(_ numbers: [Int64]) -> String { ByteCount(bytes: numbers.first ?? 0).text }
+}
+
+/// What a PATH on the command line is.
+enum Target {
+  case mount(MountPoint)
+  /// A storage root that is not mounted, absolute.
+  case root(String)
+
+  init(_ path: String) throws {
+    guard let real = try? Sys.realPath(path) else {
+      throw Failure(MountPoint.isDead(path) ? "the server of \(path) has died; mount it again" : "\(path) is not there")
+    }
+    if let mount = MountPoint.at(real) ?? MountPoint.of(root: real) {
+      self = .mount(mount)
+    } else if (try? Sys.openFile("\(real)/images")) != nil {
+      self = .root(real)
+    } else {
+      throw Failure("\(path) is neither a mammofs mount nor a storage root")
+    }
+  }
+
+  /// Works on a storage root that nobody has mounted.
+  static func withStorage<Result>(_ root: String, _ body: (Storage) throws -> Result) throws -> Result {
+    let storage = try Storage(path: root)
+    try storage.initialize(as: "another mammofs command")
+    let result = try body(storage)
+    try storage.close()
+    return result
+  }
+}

@@ -1,0 +1,60 @@
+import ArgumentParser
+import Crypto
+import Glibc
+import MammoMount
+import StorageCore
+import Synchronization
+import SystemPackage
+
+struct Upload: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Uploads a file in chunks through a mount, and completes it.")
+
+  @Argument(help: "The file to upload.")
+  var file: String
+
+  @Argument(help: "The mount.")
+  var mount: String
+
+  @Option(help: "Where it goes: images/user-ID/YYYY/MM/NAME, thumbnails/… or temp/processing/NAME.")
+  var to: String
+
+  @Option(help: "Size of a chunk.")
+  var chunkSize = ByteCount(bytes: 8 << 20)
+
+  @Option(help: "How many chunks are sent at a time.")
+  var jobs = 2
+
+  @Flag(help: "Replace what is there.")
+  var overwrite = false
+
+  @Flag(name: .customLong("sha256"), help: "Have the digest of what arrived checked.")
+  var checksDigest = false
+
+  func validate() throws {
+    guard chunkSize.bytes > 0 else { throw ValidationError("a chunk has at least one byte") }
+    guard (1...64).contains(jobs) else { throw ValidationError("jobs are 1 to 64") }
+  }
+
+  func run() throws {
+    guard let real = try? Sys.realPath(mount), MountPoint.at(real) != nil else {
+      throw Failure("no mammofs is mounted at \(mount)")
+    }
+    let source = try Failure.explaining("open \(file)") { () throws(Errno) in SharedDescriptor(try Sys.openFile(file)) }
+    let stat = try Failure.explaining("read \(file)") { () throws(Errno) in try Sys.stat(source) }
+    guard stat.st_mode & S_IFMT == S_IFREG else { throw Failure("\(file) is not a regular file") }
+    let upload = ChunkedUpload(
+      source: source, size: Int64(stat.st_size), chunkSize: chunkSize.bytes, mount: real, progress: Progress(total: Int64(stat.st_size)))
+    try upload.run(jobs: jobs, to: to, overwrite: overwrite, checksDigest: checksDigest)
+    print("\(to)  \(ByteCount(bytes: Int64(stat.st_size)).text) in \(upload.chunks) \(upload.chunks == 1 ? "chunk" : "chunks")")
+  }
+}
+
+extension Failure {
+  /// Runs system calls; a failure becomes «cannot …».
+  static func explaining<Result: ~Copyable>(
+    _ doing: String, _ body: () throws(Errno) -> Result
+  ) throws -> Result {
+    do { return try body() } catch { throw Failure("cannot \(doing): \(error)") }
+  }
+}

@@ -1,0 +1,179 @@
+import Glibc
+import Testing
+
+/// `mammofs mount` and `mammofs unmount`.
+@Suite("mount and unmount", .mounting, .timeLimit(.minutes(5)))
+struct MountCommandTests {
+  @Test("mount returns once the mount answers, and makes the tree where it is missing")
+  func answers() throws {
+    try withoutMount { m in
+      try m.sh("rmdir \"$R\"; \"$B\" mount \"$M\" --root \"$R\" 2>> server.log && cat \"$M/.stats\" && ls \"$M/images\"")
+      #expect(m.isMounted)
+      let line = try m.sh("grep \" $M \" /proc/self/mounts")
+      #expect(line.contains("fuse.mammofs") && line.contains("nosuid") && line.contains("nodev"), "\(line)")
+      #expect(line.contains("default_permissions"), "\(line)")
+    }
+  }
+
+  @Test("unmount returns when the server has gone and all is on disk")
+  func unmounts() throws {
+    try withMount { m in
+      let month = try m.month()
+      try m.sh("for i in $(seq 50); do head -c 50000 /dev/urandom > \"$M/\(month)/$i.dcm\"; done; cp -r \"$M/images\" out")
+      let outcome = try m.run("\"$B\" unmount \"$M\"")
+      #expect(outcome.status == 0, "\(outcome)")
+      #expect(m.servers.isEmpty, "the server is still there")
+      #expect(!m.isMounted)
+      try m.sh("diff -r out \"$R/images\"")
+      let again = try m.run("\"$B\" unmount \"$M\"")
+      #expect(again.status == 1 && !again.errors.isEmpty, "\(again)")
+    }
+  }
+
+  @Test("A busy mount is not unmounted, and a sentence says so")
+  func busy() throws {
+    try withMount { m in
+      let outcome = try m.run("cd \"$M/images\" && \"$B\" unmount \"$M\"")
+      #expect(outcome.status == 1 && outcome.errors.isOneLine, "\(outcome)")
+      #expect(m.isMounted)
+      #expect(try m.stats().fileCount == 0)
+    }
+  }
+
+  @Test("A storage root is mounted once, and a mount point holds one mount")
+  func twice() throws {
+    try withMount { m in
+      let month = try m.month()
+      try Files.makeFolder(m.beside("second"))
+      let second = try m.run("\"$B\" mount second --root \"$R\"")
+      #expect(second.status == 1 && !second.errors.isEmpty, "\(second)")
+      #expect(!m.isMounted(at: m.beside("second")))
+      let same = try m.run("\"$B\" mount \"$M\" --root \"$R\"")
+      #expect(same.status == 1, "\(same)")
+      let other = try m.run("\"$B\" mount \"$M\" --root other")
+      #expect(other.status == 1, "\(other)")
+      let mounts = try Files.text("/proc/self/mounts").split(separator: "\n").filter { $0.contains(" \(m.mountPoint) ") }
+      #expect(mounts.count == 1, "\(mounts)")
+      try Files.write("x", to: m["\(month)/a.dcm"])
+    }
+  }
+
+  @Test("A root inside its own mount point, and a mount point inside its root, are refused")
+  func nested() throws {
+    try withoutMount { m in
+      for (mount, root) in [("x", "x/root"), ("x", "x"), ("y/images/user-1", "y"), ("y", "y/../y/inner")] {
+        let outcome = try m.run("mkdir -p \(mount) \(root) && \"$B\" mount \(mount) --root \(root)")
+        #expect(outcome.status == 1 && !outcome.errors.isEmpty, "\(mount) on \(root): \(outcome)")
+        #expect(!m.isMounted(at: m.beside(mount)))
+        if m.isMounted(at: m.beside(mount)) { _ = try m.run("umount \(mount)") }
+      }
+    }
+  }
+
+  @Test("A mount point that is not there, or is a file, is refused")
+  func badMountPoints() throws {
+    try withoutMount { m in
+      for mount in ["none/at/all", "file"] {
+        let outcome = try m.run("touch file; \"$B\" mount \(mount) --root \"$R\"")
+        #expect(outcome.status == 1 && !outcome.errors.isEmpty, "\(outcome)")
+      }
+      let outcome = try m.run("\"$B\" mount \"$M\" --root file")
+      #expect(outcome.status == 1 && !outcome.errors.isEmpty, "\(outcome)")
+      #expect(!m.isMounted)
+    }
+  }
+
+  @Test("A dead mount of its own is cleared, not stacked upon")
+  func deadMount() throws {
+    try withMount { m in
+      let month = try m.month()
+      try Files.write("x", to: m["\(month)/a.dcm"])
+      m.killServers()
+      try m.mount()
+      #expect(try Files.text(m["\(month)/a.dcm"]) == "x")
+      let mounts = try Files.text("/proc/self/mounts").split(separator: "\n").filter { $0.contains(" \(m.mountPoint) ") }
+      #expect(mounts.count == 1, "\(mounts)")
+    }
+  }
+
+  @Test("A dead mount can be unmounted")
+  func unmountDead() throws {
+    try withMount { m in
+      m.killServers()
+      let outcome = try m.run("\"$B\" unmount \"$M\"")
+      #expect(outcome.status == 0, "\(outcome)")
+      #expect(!m.isMounted)
+    }
+  }
+
+  @Test("In the foreground it runs until it is unmounted or told to end", arguments: ["unmount", "signal"])
+  func foreground(end: String) throws {
+    try withoutMount { m in
+      try m.sh(
+        #"""
+        "$B" mount "$M" --root "$R" --foreground 2>> server.log &
+        server=$!
+        for attempt in $(seq 500); do
+          if test -e "$M/.stats"; then break; fi
+          sleep 0.02
+        done
+        mkdir -p "$M/images/user-7/2026/11"; echo x > "$M/images/user-7/2026/11/a.dcm"
+        kill -0 $server
+        if test "$END" = unmount; then "$B" unmount "$M"; else kill -TERM $server; fi
+        wait $server
+        grep -q x "$R/images/user-7/2026/11/a.dcm"
+        """#, ["END": end])
+      #expect(!m.isMounted)
+    }
+  }
+
+  @Test("The storage root comes from --root, then STORAGE_ROOT, then .env, then ./storage")
+  func settings() throws {
+    try withoutMount { m in
+      let mount = "\"$B\" mount \"$M\" 2>> server.log; test -d \"$EXPECTED/images\"; \"$B\" unmount \"$M\""
+      try m.sh("mkdir d1; cd d1; EXPECTED=storage; mkdir storage; \(mount)")
+      try m.sh(
+        """
+        mkdir d2; cd d2
+        printf '# settings\\nOTHER=1\\nSTORAGE_ROOT=from-file\\n' > .env
+        mkdir from-file; EXPECTED=from-file; \(mount)
+        mkdir from-environment; EXPECTED=from-environment; export STORAGE_ROOT=$PWD/from-environment; \(mount)
+        mkdir from-option
+        "$B" mount "$M" --root from-option 2>> ../server.log
+        test -d from-option/images
+        "$B" unmount "$M"
+        """)
+      #expect(!m.isMounted)
+    }
+  }
+
+  @Test("What was in the storage root and is none of the tree stays untouched")
+  func strangers() throws {
+    try withMount(
+      prepare: { m in
+        try m.sh(
+          """
+          mkdir -p "$R/lost+found" "$R/images/strange/x" "$R/images/user-1/2026/11/folder"
+          echo x > "$R/notes.txt"; echo x > "$R/images/strange/x/y"; echo x > "$R/images/user-1/2026/11/a.dcm"
+          """)
+      }
+    ) { m in
+      #expect(try Files.text(m["images/user-1/2026/11/a.dcm"]) == "x")
+      #expect(!(try Files.names(in: m.mountPoint)).contains("notes.txt"))
+      #expect(!Files.exists(m["notes.txt"]) && !Files.exists(m["lost+found"]))
+      try m.unmount()
+      #expect(try m.sh("cat \"$R/notes.txt\" \"$R/images/strange/x/y\"; ls -d \"$R/lost+found\" | wc -l") == "x\nx\n1")
+      try m.mount()
+    }
+  }
+
+  @Test("Options of mount(8) are taken: ro makes it read-only, dev and suid are as asked")
+  func options() throws {
+    try withoutMount("-o", "ro") { m in
+      try m.mount()
+      #expect(errnoOf { mkdir(m["images/user-1"], 0o777) } == ErrnoName(EROFS))
+      #expect(try m.stats().fileCount == 0)
+      try m.unmount()
+    }
+  }
+}

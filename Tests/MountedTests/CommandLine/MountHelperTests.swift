@@ -1,0 +1,67 @@
+import Glibc
+import Testing
+
+/// The helper that mount(8) and /etc/fstab use.
+@Suite("mount.mammofs", .mounting, .timeLimit(.minutes(5)))
+struct MountHelperTests {
+  private static let helper = "\(Prerequisites.package)/mount-scripts/mount.mammofs"
+
+  private func withHelper(_ body: (MountedRoot) throws -> Void) throws {
+    try #require(access(Self.helper, X_OK) == 0, "there is no mount-scripts/mount.mammofs")
+    try withoutMount { m in try body(m) }
+  }
+
+  private func run(_ arguments: String, _ m: MountedRoot) throws -> Shell.Outcome {
+    try m.run("\"$H\" \(arguments) 2>> server.log", ["H": Self.helper, "MAMMOFS": Prerequisites.binary])
+  }
+
+  @Test("It mounts with the options of an fstab line, which are not the file system's")
+  func fstab() throws {
+    try withHelper { m in
+      for source in ["\"$R\"", "\"mammofs#$R\"", "\"mammofs:$R\""] {
+        let options = "rw,_netdev,nofail,noauto,user,x-systemd.automount,x-systemd.requires=a.service,allow_other,comment=x"
+        let outcome = try run("\(source) \"$M\" -o \(options)", m)
+        #expect(outcome.status == 0, "\(source): \(outcome)\n\(m.logTail)")
+        #expect(m.isMounted)
+        #expect(try m.stats().fileCount == 0)
+        #expect(try m.sh("grep \" $M \" /proc/self/mounts").contains("allow_other"))
+        try m.unmount()
+      }
+    }
+  }
+
+  @Test("Its own options reach the command")
+  func ownOptions() throws {
+    try withHelper { m in
+      let outcome = try run("\"$R\" \"$M\" -o session-linger=0,temp-max-age=48,cleanup-interval=12 -s -n -v", m)
+      #expect(outcome.status == 0, "\(outcome)\n\(m.logTail)")
+      let upload = try Upload(m)
+      try upload.fill()
+      #expect(upload.mark("temp/processing/a") == ErrnoName(0))
+      #expect(poll(seconds: 90, every: 50) { !Files.exists(m[upload.path]) })
+      try m.unmount()
+    }
+  }
+
+  @Test("It runs without HOME, PATH and a working directory of its own, as systemd runs it")
+  func bareEnvironment() throws {
+    try withHelper { m in
+      try m.sh("cd / && env -i MAMMOFS=\"$B\" \"$H\" \"$R\" \"$M\" 2>> \"$D/server.log\"", ["H": Self.helper])
+      #expect(m.isMounted)
+      try m.unmount()
+    }
+  }
+
+  @Test("A missing storage root and bad usage fail with mount(8)'s exit codes")
+  func failures() throws {
+    try withHelper { m in
+      let missing = try run("\"$D/none\" \"$M\"", m)
+      #expect(missing.status == 32, "\(missing)")
+      #expect(!Files.exists(m.beside("none")), "an empty store was made in its place")
+      let usage = try run("\"$R\"", m)
+      #expect(usage.status == 1, "\(usage)")
+      let fake = try run("\"$R\" \"$M\" -f", m)
+      #expect(fake.status == 0 && !m.isMounted, "\(fake)")
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import Dispatch
+import Glibc
+
+/// The kernel's tables tell of mounts and servers; the mount itself is never asked, because it may hang.
+extension MountedRoot {
+  var isMounted: Bool { isMounted(at: mountPoint) }
+
+  func isMounted(at path: String) -> Bool {
+    let table = (try? Files.text("/proc/self/mounts")) ?? ""
+    return table.split(separator: "\n").contains { line in
+      line.split(separator: " ").dropFirst().first.map { $0 == path } ?? false
+    }
+  }
+
+  /// The processes that run the binary for this storage root.
+  var servers: [pid_t] {
+    let processes = ((try? Files.names(in: "/proc")) ?? []).compactMap { pid_t($0) }
+    return processes.filter { process in
+      guard let command = try? Files.text("/proc/\(process)/cmdline"), command.contains(folder) else { return false }
+      return executable(of: process).map { $0.hasSuffix("mammofs") || $0.hasSuffix("mammofs (deleted)") } ?? false
+    }
+  }
+
+  private func executable(of process: pid_t) -> String? {
+    var buffer = [CChar](repeating: 0, count: 4096)
+    let length = readlink("/proc/\(process)/exe", &buffer, buffer.count)
+    guard length > 0 else { return nil }
+    return String(decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// Ends the servers as a crash would.
+  func killServers() {
+    for process in servers { kill(process, SIGKILL) }
+    _ = poll(seconds: 10) { servers.isEmpty }
+  }
+
+  /// Kibibytes of memory that the servers occupy.
+  var residentMemory: Int {
+    servers.reduce(0) { sum, process in
+      let status = (try? Files.text("/proc/\(process)/status")) ?? ""
+      let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+      return sum + (line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0)
+    }
+  }
+}
+
+/// Runs something after a while, on no thread of a test.
+enum Watchdog {
+  static func after(seconds: Int, _ body: @escaping @Sendable () -> Void) {
+    DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(seconds), execute: body)
+  }
+}
