@@ -121,6 +121,8 @@ int lx_flock(int fd, int exclusive, int blocking) {
   return flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | (blocking ? 0 : LOCK_NB));
 }
 
+int lx_pidfd_open(int32_t process) { return (int)syscall(SYS_pidfd_open, process, 0); }
+
 int lx_umount(const char *path, int flags) { return umount2(path, flags); }
 
 int lx_set_nonblocking(int fd) { return fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }

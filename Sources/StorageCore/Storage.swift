@@ -56,8 +56,11 @@ public final class Storage: Sendable {
   /// - Parameter user: who has the root, for the message that a second one gets.
   /// - Throws: ``StorageError/inUse(_:)`` where somebody has.
   public func initialize(as user: String = "another program") throws(StorageError) {
+    let isNew = (try? Sys.stat(Layout.privateFolder, in: root.descriptor)) == nil
     let lock = try RootLock.take(root, by: user)
     try StorageError.wrap("making the documented folders") { () throws(Errno) in
+      // Later the mode is whatever it was changed to.
+      if isNew { try Sys.chmod(root.descriptor, mode_t(Layout.folderMode)) }
       for names in Layout.folders { _ = try root.makeFolders(names, owner: nil) }
     }
     let (privateFolder, folder) = try StorageError.wrap("opening the staging folder") { () throws(Errno) in
@@ -105,6 +108,9 @@ public final class Storage: Sendable {
     get { observerBox.withLock { $0.value } }
     set { observerBox.withLock { $0.value = newValue } }
   }
+
+  /// The process that has, or had last, a storage root in use.
+  package static func user(of root: String) -> Int32? { RootLock.content(root: root)?.process }
 
   // MARK: Figures
 

@@ -14,7 +14,8 @@ enum Background {
     let (reader, writer) = (ends[0], ends[1])
     _ = lx_set_cloexec(reader)
     let all = ["mammofs", arguments[0], "--ready-descriptor", "\(writer)"] + arguments.dropFirst()
-    let process = try spawn("/proc/self/exe", all)
+    // By its own path, so that it is listed by its name.
+    let process = try spawn((try? Sys.realPath("/proc/self/exe")) ?? "/proc/self/exe", all)
     close(writer)
     defer { close(reader) }
     let message = String(decoding: (try? Sys.readUnsized(reader)) ?? [], as: UTF8.self)

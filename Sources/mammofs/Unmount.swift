@@ -15,17 +15,18 @@ struct Unmount: ParsableCommand {
     let isDead = MountPoint.isDead(mountPoint)
     let path = (try? Sys.realPath(mountPoint)) ?? Self.absolute(mountPoint)
     guard let mount = MountPoint.at(path) else { throw Failure("no mammofs is mounted at \(mountPoint)") }
-    do throws(Errno) {
-      try MountPoint.detach(mount.path, lazily: isDead)
-    } catch .resourceBusy {
-      throw Failure("\(mount.path) is in use; close what is open there and leave the folder (fuser -vm \(mount.path) lists who)")
-    } catch .notPermitted {
-      try FuserMount.unmount(mount.path)
-    } catch {
-      throw Failure("cannot unmount \(mount.path): \(error)")
+    try mount.leave {
+      do throws(Errno) {
+        try MountPoint.detach(mount.path, lazily: isDead)
+      } catch .resourceBusy {
+        throw Failure(
+          "\(mount.path) is in use; close what is open there and leave the folder (fuser -vm \(mount.path) lists who)")
+      } catch .notPermitted {
+        try FuserMount.unmount(mount.path)
+      } catch {
+        throw Failure("cannot unmount \(mount.path): \(error)")
+      }
     }
-    // The server holds its lock until its work is done.
-    MountPoint.waitForRelease(ofRoot: mount.root)
   }
 
   /// A dead mount has no real path to be asked for.

@@ -58,6 +58,8 @@ long lx_fgetxattr(int fd, const char *name, void *value, size_t size);
 // syncfs(2): all of the file system that holds `fd`.
 int lx_syncfs(int fd);
 int lx_flock(int fd, int exclusive, int blocking);
+// pidfd_open(2): a descriptor that is readable once the process has ended.
+int lx_pidfd_open(int32_t process);
 int lx_umount(const char *path, int flags);
 // fcntl(2) is variadic.
 int lx_set_nonblocking(int fd);

@@ -10,6 +10,10 @@ internal import SystemPackage
 /// marker), the processes that may hold a duplicate are asked through /proc. When
 /// that cannot be told, the release of the file decides, which comes after the
 /// last close for certain, but which nobody waits for.
+///
+/// A process in the middle of `execve` must not be asked: it closes descriptors
+/// while it holds the lock that asking takes, so the close that it waits for
+/// would wait for it.
 struct DescriptorHolders {
   /// The file's name as the mount shows it: a descriptor that leads to such a name may be a duplicate.
   let name: FileName
@@ -18,39 +22,66 @@ struct DescriptorHolders {
     case none, some, unknown
   }
 
-  /// Asks the process that closed, the one that opened, and that one's children.
+  /// Asks the process that opened the file, which for the last close is the one that closes, and its children.
   func amongRelated(closing: pid_t, opener: pid_t) -> Answer {
-    guard closing != 0, opener != 0 else { return .unknown }
-    var answer = count(in: opener)
-    guard case .none = answer else { return answer }
-    if closing != opener {
-      // A process that is ending has no descriptors left to ask for.
-      if case .some = count(in: closing) { return .some }
-    }
+    // Another process's close is not the last while the opener has it; once the opener is done with it,
+    // whoever else has it cannot be told.
+    guard closing != 0, closing == opener else { return .unknown }
+    var found = count(in: opener)
+    guard case .none = found else { return found }
     for child in children(of: opener) {
-      if case .some = count(in: child) { answer = .some }
+      found = count(in: child)
+      guard case .none = found else { return found }
     }
-    return answer
+    return .none
   }
 
   /// Asks every process. For the marker, which is rare and must not be misjudged.
   ///
   /// - Returns: how many descriptors lead to the file; `nil` where that cannot be told.
-  func amongAll(opener: pid_t, closing: pid_t) -> Int? {
-    guard closing != 0, let proc = try? Sys.openFile("/proc"), let entries = try? FolderStream.all(of: proc) else {
-      return nil
-    }
+  func amongAll(closing: pid_t) -> Int? {
+    guard closing != 0, state(of: closing) == .running, let proc = try? Sys.openFile("/proc"),
+      let entries = try? FolderStream.all(of: proc)
+    else { return nil }
     var found = 0
     for entry in entries {
       guard let process = pid_t(entry.name.description) else { continue }
-      found += descriptors(of: process) ?? 0
+      switch state(of: process) {
+      case .running: found += descriptors(of: process) ?? 0
+      case .executing: return nil
+      case .kernel, .gone: continue
+      }
     }
     return found
   }
 
   private func count(in process: pid_t) -> Answer {
-    guard let found = descriptors(of: process) else { return .unknown }
-    return found > 0 ? .some : .none
+    switch state(of: process) {
+    case .running: descriptors(of: process).map { $0 > 0 ? .some : .none } ?? .unknown
+    case .executing: .unknown
+    case .kernel, .gone: .none
+    }
+  }
+
+  private enum ProcessState {
+    case running
+    /// In `execve`, with its new memory still empty.
+    case executing
+    case kernel
+    case gone
+  }
+
+  /// Told from the sizes of the process's memory, which can be read without its locks.
+  private func state(of process: pid_t) -> ProcessState {
+    guard let file = try? Sys.openFile("/proc/\(process)/statm"), let bytes = try? Sys.readUnsized(file) else {
+      return .gone
+    }
+    // size resident shared text …, in pages
+    let fields = bytes.split(separator: UInt8(ascii: " "))
+    guard fields.count > 3 else { return .gone }
+    let zero: ArraySlice<UInt8> = [UInt8(ascii: "0")]
+    if fields[0] == zero { return .kernel }
+    return fields[3] == zero ? .executing : .running
   }
 
   /// How many descriptors of a process lead to such a name; `nil` where it may not be asked or is gone.

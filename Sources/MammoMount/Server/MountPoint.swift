@@ -51,8 +51,9 @@ package struct MountPoint: Hashable, Sendable {
 
   /// Whether the server of a mount at `path` has died and left the mount behind.
   package static func isDead(_ path: String) -> Bool {
-    var result = stat()
-    return stat(path, &result) != 0 && errno == ENOTCONN
+    // Not stat, which the kernel may answer from memory.
+    var result = statvfs()
+    return statvfs(path, &result) != 0 && (errno == ENOTCONN || errno == ECONNABORTED)
   }
 
   /// Takes a mount away.
@@ -62,9 +63,19 @@ package struct MountPoint: Hashable, Sendable {
     guard path.withCString({ lx_umount($0, lazily ? lx_MNT_DETACH : 0) }) == 0 else { throw Errno(rawValue: errno) }
   }
 
-  /// Waits until whoever has a storage root in use has let it go.
-  package static func waitForRelease(ofRoot root: String) {
-    guard let file = try? Sys.openFile("\(root)/\(Layout.privateFolder)/\(Layout.lock)") else { return }
-    while lx_flock(file.raw, 0, 1) != 0, errno == EINTR {}
+  /// Unmounts by `unmount`, and returns when the server has let go of the storage root and ended.
+  package func leave(_ unmount: () throws -> Void) throws {
+    let lock = try? Sys.openFile("\(root)/\(Layout.privateFolder)/\(Layout.lock)")
+    // Taken before, because afterwards the number may be another process's.
+    let server = Storage.user(of: root).flatMap { process in
+      let descriptor = lx_pidfd_open(process)
+      return descriptor >= 0 ? SharedDescriptor(Descriptor(owning: descriptor)) : nil
+    }
+    try unmount()
+    if let lock { while lx_flock(lock.raw, 0, 1) != 0, errno == EINTR {} }
+    if let server {
+      var wait = pollfd(fd: server.raw, events: Int16(POLLIN), revents: 0)
+      while poll(&wait, 1, -1) < 0, errno == EINTR {}
+    }
   }
 }

@@ -28,20 +28,25 @@ extension MountTree {
     }
   }
 
-  /// Plain answers of a file system («no such file») need no explanation; trouble from below does.
   private func note(_ error: Errno, _ operation: StaticString, _ node: NodeID, _ name: EntryName?) {
-    switch error {
-    case .noSpace, .ioError, .diskQuotaExceeded, .readOnlyFileSystem, .tooManyOpenFiles, .tooManyOpenFilesInSystem,
-      .noMemory:
-      note(.system(error, doing: "the storage root refused"), operation, node, name)
-    default: break
-    }
+    note(.system(error, doing: "the storage root refused"), operation, node, name)
   }
 
   private func note(_ error: StorageError, _ operation: StaticString, _ node: NodeID, _ name: EntryName?) {
+    if case .system(let errno, _) = error, !Self.isTrouble(errno) { return }
     storage.refusals.add(
       operation: "\(operation)", path: path(of: node, name.map { FileName(nulTerminated: $0.nulTerminated) }),
       errno: error.errno, advice: error.advice)
+  }
+
+  /// Plain answers of a file system («no such file») need no explanation; trouble from below does.
+  private static func isTrouble(_ errno: Errno) -> Bool {
+    switch errno {
+    case .noSpace, .ioError, .diskQuotaExceeded, .readOnlyFileSystem, .tooManyOpenFiles, .tooManyOpenFilesInSystem,
+      .noMemory:
+      true
+    default: false
+    }
   }
 
   /// Notes what went wrong where no caller waits for it.

@@ -137,7 +137,7 @@ extension MountTree {
     var stat = stat
     switch place {
     // These have one name, whatever records the staging folder keeps of them.
-    case .image, .work, .chunk, .sessionWork, .marker: stat.st_nlink = 1
+    case .image, .work, .chunk, .sessionWork, .marker: stat.st_nlink = min(stat.st_nlink, 1)
     case .root, .rootStats, .rootErrors, .area, .user, .year, .month, .userStats, .temp, .uploads, .session,
       .sessionStats, .workspace, .workspaceEntry:
       break

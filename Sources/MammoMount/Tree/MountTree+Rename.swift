@@ -117,6 +117,8 @@ extension MountTree {
       account: account(of: source.place, in: source.folder.id),
       folder: found.location.isStaged ? nil : Optional(source.folder.node.identity)
     )
+    // Asked before its booking is taken.
+    let isBeingWritten = isStillBeingWritten(source, found.stat)
     let kept = try target.found.map { (stat: $0.stat, kept: try keepReachable(FileIdentity($0.stat), $0.location.name, in: $0.location.folder.raw)) }
     do {
       try moving(found.stat, from: before) { [self] in
@@ -125,7 +127,7 @@ extension MountTree {
           account(of: target.place, in: target.folder.id), staged ? nil : target.folder.node.identity
         )
       } _: {
-        try relocate(source, found, target)
+        try relocate(source, found, target, isBeingWritten)
       }
     } catch {
       kept?.kept.undo()
@@ -137,12 +139,14 @@ extension MountTree {
   }
 
   /// The system calls of a rename: between names, from staged to named, or the other way.
-  private func relocate(_ source: Side, _ found: (location: Location, stat: stat), _ target: Side) throws {
+  private func relocate(
+    _ source: Side, _ found: (location: Location, stat: stat), _ target: Side, _ isBeingWritten: Bool
+  ) throws {
     let staging = try storage.staging
     let (from, to) = (source.folder.node.identity, target.folder.node.identity)
     let replaced = target.found
     let path = path(of: target.folder.id, target.name)
-    if found.location.isStaged, target.place.isWorkName || (replaced == nil && isStillBeingWritten(source, found.stat)) {
+    if found.location.isStaged, target.place.isWorkName || (replaced == nil && isBeingWritten) {
       // It stays staged, under another name in the mount.
       if let replaced { try remove(target.name, in: target.folder, target.place, replaced) }
       let file = try Sys.openPath(found.location.name, in: found.location.folder)

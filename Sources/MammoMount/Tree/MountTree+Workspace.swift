@@ -9,7 +9,7 @@ extension MountTree {
     _ name: EntryName, in parent: NodeID, mode: mode_t, device: dev_t, _ caller: Caller
   ) throws(Errno) -> Entry {
     try answering("mknod", parent, name) {
-      try inWorkspace(name, parent, caller) { name, folder throws(Errno) in
+      try inWorkspace(name, parent, caller) { name, folder in
         try Sys.makeNode(name, in: folder, mode: mode, device: device)
         try Sys.chown(name, in: folder, caller.user, try Root.inheritedGroup(of: folder) ?? caller.group)
       }
@@ -20,7 +20,7 @@ extension MountTree {
     _ name: EntryName, in parent: NodeID, to target: [UInt8], _ caller: Caller
   ) throws(Errno) -> Entry {
     try answering("symlink", parent, name) {
-      try inWorkspace(name, parent, caller) { name, folder throws(Errno) in
+      try inWorkspace(name, parent, caller) { name, folder in
         try Sys.makeSymbolicLink(name, in: folder, to: FileName(bytes: target))
         try Sys.chown(name, in: folder, caller.user, try Root.inheritedGroup(of: folder) ?? caller.group)
       }
@@ -34,18 +34,18 @@ extension MountTree {
       let record = try self.node(node)
       guard !record.place.isVirtual else { throw StorageError.reserved(record.name.description) }
       let file = try reach(node)
-      let entry = try inWorkspace(name, parent, caller) { name, folder throws(Errno) in
-        // Into the workspace from elsewhere would give an image a second name to be changed by.
-        guard record.place == .workspaceEntry else { throw .improperLink }
-        try Sys.link(file, to: name, in: folder)
+      return try inWorkspace(name, parent, caller) { name, folder throws(StorageError) in
+        guard record.place == .workspaceEntry else {
+          throw .crossesPlaces(rule: "an image has one name; copy it, or link files of temp/processing")
+        }
+        try StorageError.wrap("linking \(name)") { () throws(Errno) in try Sys.link(file, to: name, in: folder) }
       }
-      return entry
     }
   }
 
   /// Makes a name in the workspace and describes it; elsewhere it is refused.
   private func inWorkspace(
-    _ name: EntryName, _ parent: NodeID, _ caller: Caller, _ make: (FileName, CInt) throws(Errno) -> Void
+    _ name: EntryName, _ parent: NodeID, _ caller: Caller, _ make: (FileName, CInt) throws -> Void
   ) throws -> Entry {
     let folder = try folder(parent)
     let name = FileName(nulTerminated: name.nulTerminated)

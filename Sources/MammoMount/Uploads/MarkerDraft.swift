@@ -34,8 +34,11 @@ final class MarkerDraft: Sendable {
   /// Takes content, but no more than a marker can have.
   func write(at offset: Int64, _ bytes: UnsafeRawBufferPointer) throws -> Int {
     guard offset + Int64(bytes.count) <= CompletionRequest.longestMarker else {
-      throw StorageError.badMarker(
+      let error = StorageError.badMarker(
         "a marker holds a path or a JSON object, at most \(CompletionRequest.longestMarker) bytes")
+      state.withLock { $0.isDead = true }
+      session.refused(error)
+      throw error
     }
     return try Sys.write(descriptor, at: offset, from: bytes)
   }

@@ -15,7 +15,7 @@ extension MountTree {
   func closedMarker(_ draft: MarkerDraft, _ caller: Caller) throws {
     guard !draft.state.withLock({ $0.isDead }) else { return }
     let holders = DescriptorHolders(name: Layout.result)
-    guard let found = holders.amongAll(opener: draft.opener, closing: caller.process) else { return }
+    guard let found = holders.amongAll(closing: caller.process) else { return }
     // Other opens have descriptors of their own.
     guard found <= max(0, otherOpens(than: draft)) else { return }
     try tryCompletion(draft, isLastClose: true)
@@ -62,7 +62,7 @@ extension MountTree {
     do throws(StorageError) {
       request = try CompletionRequest(marker: content)
     } catch {
-      storage.refused(session, error)
+      session.refused(error)
       throw error
     }
     _ = try storage.complete(session, request, owner: owner)

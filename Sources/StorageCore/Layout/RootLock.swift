@@ -21,7 +21,7 @@ package struct RootLock: Sendable {
     }
     let before = Content(of: file.raw)
     let boot = Self.boot()
-    let text = "boot \(boot)\nuser \(user)\n"
+    let text = "boot \(boot)\nprocess \(getpid())\nuser \(user)\n"
     try StorageError.wrap("writing the storage root's lock") { () throws(Errno) in
       try Sys.truncate(file, to: 0)
       try Sys.writeAll(file, at: 0, Array(text.utf8))
@@ -29,17 +29,25 @@ package struct RootLock: Sendable {
     return RootLock(descriptor: SharedDescriptor(file), sameBoot: before.boot == boot)
   }
 
-  private struct Content {
+  struct Content {
     var boot = ""
+    var process: pid_t?
     var user = "another program"
 
     init(of descriptor: CInt) {
       let bytes = (try? Sys.readAll(descriptor, limit: 4096)) ?? []
       for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
         if line.hasPrefix("boot ") { boot = String(line.dropFirst(5)) }
+        if line.hasPrefix("process ") { process = pid_t(line.dropFirst(8)) }
         if line.hasPrefix("user ") { user = String(line.dropFirst(5)) }
       }
     }
+  }
+
+  /// What is written in the lock of a root.
+  static func content(root: String) -> Content? {
+    guard let file = try? Sys.openFile("\(root)/\(Layout.privateFolder)/\(Layout.lock)") else { return nil }
+    return Content(of: file.raw)
   }
 
   private static func boot() -> String {

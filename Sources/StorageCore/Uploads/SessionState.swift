@@ -124,8 +124,14 @@ struct SessionState: Sendable {
     lastActivity = moment
   }
 
+  /// A completion that had begun is given up.
+  mutating func giveUp(_ error: StorageError, at moment: Int64) {
+    phase = .receiving
+    refuse(error, at: moment)
+  }
+
+  /// A completion was refused; one under way goes on.
   mutating func refuse(_ error: StorageError, at moment: Int64) {
-    if case .assembling = phase { phase = .receiving }
     self.error = error
     lastActivity = moment
   }

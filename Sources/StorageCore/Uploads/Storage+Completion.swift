@@ -17,11 +17,16 @@ extension Storage {
     let deadline = Clock.monotonic() + Self.closePatience
     while true {
       let isWaiting = session.isAssembling
-      let step: SessionState.Step? = try session.state.wait(until: isWaiting ? nil : deadline) {
-        (state, late) throws(StorageError) in
-        let step = try state.begin(request, session: session.name, late: late)
-        if case .wait = step { return nil }
-        return step
+      let step: SessionState.Step?
+      do throws(StorageError) {
+        step = try session.state.wait(until: isWaiting ? nil : deadline) { (state, late) throws(StorageError) in
+          let step = try state.begin(request, session: session.name, late: late)
+          if case .wait = step { return nil }
+          return step
+        }
+      } catch {
+        session.refused(error)
+        throw error
       }
       switch step {
       case .done(let record): return record
@@ -31,17 +36,12 @@ extension Storage {
           session.state.change { $0.finish(record, at: Clock.now()) }
           return record
         } catch {
-          session.state.change { $0.refuse(error, at: Clock.now()) }
+          session.state.change { $0.giveUp(error, at: Clock.now()) }
           throw error
         }
       case .wait, nil: continue
       }
     }
-  }
-
-  /// Notes a refusal that came before anything was begun.
-  package func refused(_ session: UploadSession, _ error: StorageError) {
-    session.state.change { $0.refuse(error, at: Clock.now()) }
   }
 
   private func assemble(

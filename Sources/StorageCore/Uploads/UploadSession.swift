@@ -46,6 +46,8 @@ package final class UploadSession: Sendable {
   package func removed(_ chunk: FileName) {
     state.change { state in
       if let index = try? ChunkIndex(chunk) { state.chunks.remove(index) }
+      // Whoever still has it open writes to a file without a name.
+      state.writers[chunk] = nil
       state.lastActivity = Clock.now()
     }
   }
@@ -54,6 +56,9 @@ package final class UploadSession: Sendable {
   package func checkReceiving() throws(StorageError) {
     try state.withLock { state throws(StorageError) in try state.checkReceiving() }
   }
+
+  /// Notes why a completion was refused, for `.stats`.
+  package func refused(_ error: StorageError) { state.change { $0.refuse(error, at: Clock.now()) } }
 
   package var record: CompletionRecord? {
     state.withLock { if case .complete(let record, _) = $0.phase { record } else { nil } }

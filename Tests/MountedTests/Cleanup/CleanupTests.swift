@@ -43,7 +43,9 @@ struct CleanupTests {
 
   @Test("At mount, idle files and sessions go, and what is young or an image stays")
   func atMount() throws {
-    try withMount(prepare: { m in try m.sh(Self.fill, ["T": m.root]) }) { m in
+    try withoutMount { m in
+      try m.sh(Self.fill, ["T": m.root])
+      try m.mount()
       #expect(poll(seconds: 20) { !Files.exists(m["temp/uploads/old"]) && !Files.exists(m["temp/processing/old.dcm"]) })
       _ = poll(seconds: 10) { !Files.exists(m["temp/processing/olddir"]) }
       try expectLeft(m)
@@ -88,16 +90,16 @@ struct CleanupTests {
 
   @Test("--temp-max-age of the mount is the age that counts at mount")
   func maxAge() throws {
-    try withMount(
-      "--temp-max-age", "72",
-      prepare: { m in
-        try m.sh(
-          """
-          mkdir -p "$R/temp/processing"
-          for days in 2 4; do echo x > "$R/temp/processing/$days"; touch -d "$days days ago" "$R/temp/processing/$days"; done
-          """)
-      }
-    ) { m in
+    try withoutMount("--temp-max-age", "72") { m in
+      try m.sh(
+        """
+        mkdir -p "$R/temp/processing"
+        for days in 2 4; do
+          echo x > "$R/temp/processing/$days"
+          touch -d "$days days ago" "$R/temp/processing/$days"
+        done
+        """)
+      try m.mount()
       #expect(poll(seconds: 20) { !Files.exists(m["temp/processing/4"]) })
       #expect(Files.exists(m["temp/processing/2"]))
     }

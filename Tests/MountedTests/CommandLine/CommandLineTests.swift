@@ -60,7 +60,9 @@ struct CommandLineTests {
   func help() throws {
     try withoutMount { m in
       let help = try m.sh("\"$B\" --help; \"$B\" mount --help; \"$B\" upload --help")
-      for word in ["mount", "unmount", "stats", "has-space", "cleanup", "upload", "--root", "--to", "--session-linger"] {
+      for word in [
+        "mount", "unmount", "stats", "has-space", "cleanup", "upload", "--root", "--to", "--session-linger",
+      ] {
         #expect(help.contains(word), "\(word)")
       }
     }
@@ -70,7 +72,8 @@ struct CommandLineTests {
   func upload() throws {
     try withMount { m in
       try Files.write(Bytes.pattern(5_000_001), to: m.beside("in.dcm"))
-      for (index, options) in ["", "--chunk-size 1M", "--chunk-size 300K --jobs 4", "--chunk-size 1G --jobs 1"].enumerated() {
+      let choices = ["", "--chunk-size 1M", "--chunk-size 300K --jobs 4", "--chunk-size 1G --jobs 1"]
+      for (index, options) in choices.enumerated() {
         let target = "images/user-7/2026/11/\(index).dcm"
         try m.sh(
           """

@@ -7,7 +7,12 @@ struct MountCommandTests {
   @Test("mount returns once the mount answers, and makes the tree where it is missing")
   func answers() throws {
     try withoutMount { m in
-      try m.sh("rmdir \"$R\"; \"$B\" mount \"$M\" --root \"$R\" 2>> server.log && cat \"$M/.stats\" && ls \"$M/images\"")
+      try m.sh(
+        """
+        rmdir "$R"
+        "$B" mount "$M" --root "$R" 2>> server.log
+        cat "$M/.stats" && ls "$M/images"
+        """)
       #expect(m.isMounted)
       let line = try m.sh("grep \" $M \" /proc/self/mounts")
       #expect(line.contains("fuse.mammofs") && line.contains("nosuid") && line.contains("nodev"), "\(line)")
@@ -19,7 +24,11 @@ struct MountCommandTests {
   func unmounts() throws {
     try withMount { m in
       let month = try m.month()
-      try m.sh("for i in $(seq 50); do head -c 50000 /dev/urandom > \"$M/\(month)/$i.dcm\"; done; cp -r \"$M/images\" out")
+      try m.sh(
+        """
+        for i in $(seq 50); do head -c 50000 /dev/urandom > "$M/\(month)/$i.dcm"; done
+        cp -r "$M/images" out
+        """)
       let outcome = try m.run("\"$B\" unmount \"$M\"")
       #expect(outcome.status == 0, "\(outcome)")
       #expect(m.servers.isEmpty, "the server is still there")
@@ -52,8 +61,7 @@ struct MountCommandTests {
       #expect(same.status == 1, "\(same)")
       let other = try m.run("\"$B\" mount \"$M\" --root other")
       #expect(other.status == 1, "\(other)")
-      let mounts = try Files.text("/proc/self/mounts").split(separator: "\n").filter { $0.contains(" \(m.mountPoint) ") }
-      #expect(mounts.count == 1, "\(mounts)")
+      #expect(m.mountCount == 1)
       try Files.write("x", to: m["\(month)/a.dcm"])
     }
   }
@@ -91,8 +99,7 @@ struct MountCommandTests {
       m.killServers()
       try m.mount()
       #expect(try Files.text(m["\(month)/a.dcm"]) == "x")
-      let mounts = try Files.text("/proc/self/mounts").split(separator: "\n").filter { $0.contains(" \(m.mountPoint) ") }
-      #expect(mounts.count == 1, "\(mounts)")
+      #expect(m.mountCount == 1)
     }
   }
 
@@ -149,16 +156,14 @@ struct MountCommandTests {
 
   @Test("What was in the storage root and is none of the tree stays untouched")
   func strangers() throws {
-    try withMount(
-      prepare: { m in
-        try m.sh(
-          """
-          mkdir -p "$R/lost+found" "$R/images/strange/x" "$R/images/user-1/2026/11/folder"
-          echo x > "$R/notes.txt"; echo x > "$R/images/strange/x/y"; echo x > "$R/images/user-1/2026/11/a.dcm"
-          """)
-      }
-    ) { m in
-      #expect(try Files.text(m["images/user-1/2026/11/a.dcm"]) == "x")
+    try withoutMount { m in
+      try m.sh(
+        """
+        mkdir -p "$R/lost+found" "$R/images/strange/x" "$R/images/user-1/2026/11/folder"
+        echo x > "$R/notes.txt"; echo x > "$R/images/strange/x/y"; echo x > "$R/images/user-1/2026/11/a.dcm"
+        """)
+      try m.mount()
+      #expect(try Files.text(m["images/user-1/2026/11/a.dcm"]) == "x\n")
       #expect(!(try Files.names(in: m.mountPoint)).contains("notes.txt"))
       #expect(!Files.exists(m["notes.txt"]) && !Files.exists(m["lost+found"]))
       try m.unmount()

@@ -19,7 +19,7 @@ struct MountHelperTests {
   func fstab() throws {
     try withHelper { m in
       for source in ["\"$R\"", "\"mammofs#$R\"", "\"mammofs:$R\""] {
-        let options = "rw,_netdev,nofail,noauto,user,x-systemd.automount,x-systemd.requires=a.service,allow_other,comment=x"
+        let options = "rw,_netdev,nofail,noauto,user,x-systemd.automount,x-systemd.after=a,comment=x,allow_other"
         let outcome = try run("\(source) \"$M\" -o \(options)", m)
         #expect(outcome.status == 0, "\(source): \(outcome)\n\(m.logTail)")
         #expect(m.isMounted)

@@ -5,9 +5,14 @@ import Glibc
 extension MountedRoot {
   var isMounted: Bool { isMounted(at: mountPoint) }
 
-  func isMounted(at path: String) -> Bool {
+  func isMounted(at path: String) -> Bool { mountCount(at: path) > 0 }
+
+  /// How many mounts lie upon one another at the mount point.
+  var mountCount: Int { mountCount(at: mountPoint) }
+
+  private func mountCount(at path: String) -> Int {
     let table = (try? Files.text("/proc/self/mounts")) ?? ""
-    return table.split(separator: "\n").contains { line in
+    return table.split(separator: "\n").count { line in
       line.split(separator: " ").dropFirst().first.map { $0 == path } ?? false
     }
   }
@@ -28,10 +33,14 @@ extension MountedRoot {
     return String(decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  /// Ends the servers as a crash would.
+  /// Ends the servers as a crash would; the mount is dead when this returns.
   func killServers() {
     for process in servers { kill(process, SIGKILL) }
-    _ = poll(seconds: 10) { servers.isEmpty }
+    // A process that has ended may hold its descriptors for another moment.
+    _ = poll(seconds: 10) {
+      var figures = statfs()
+      return servers.isEmpty && (!isMounted || statfs(mountPoint, &figures) != 0)
+    }
   }
 
   /// Kibibytes of memory that the servers occupy.

@@ -4,7 +4,7 @@ import Testing
 
 /// A storage root of its own and its mount, in a temporary folder.
 ///
-/// Tests get one from ``withMount(_:sourceLocation:prepare:_:)``, which never leaves a mount behind.
+/// Tests get one from ``withMount(_:sourceLocation:_:)``, which never leaves a mount behind.
 final class MountedRoot: Sendable {
   /// Holds the storage root (`root`), the mount point (`mnt`) and room for what a test needs beside them.
   let folder: String
@@ -135,21 +135,17 @@ final class MountedRoot: Sendable {
 
 /// Mounts a new storage root, runs the body, and unmounts whatever happens.
 ///
-/// - Parameters:
-///   - arguments: further arguments of `mammofs mount`.
-///   - prepare: runs before the mount, on the bare storage root.
+/// - Parameter arguments: further arguments of `mammofs mount`.
 func withMount(
-  _ arguments: String..., sourceLocation: SourceLocation = #_sourceLocation,
-  prepare: (MountedRoot) throws -> Void = { _ in }, _ body: (MountedRoot) throws -> Void
+  _ arguments: String..., sourceLocation: SourceLocation = #_sourceLocation, _ body: (MountedRoot) throws -> Void
 ) throws {
   let mounted = try MountedRoot(arguments)
   defer { mounted.tearDown(sourceLocation: sourceLocation) }
-  try prepare(mounted)
   try mounted.mount(sourceLocation: sourceLocation)
   try body(mounted)
 }
 
-/// As ``withMount(_:sourceLocation:prepare:_:)``, but the test mounts by itself.
+/// As ``withMount(_:sourceLocation:_:)``, but the test mounts by itself, after preparing the bare storage root.
 func withoutMount(
   _ arguments: String..., sourceLocation: SourceLocation = #_sourceLocation, _ body: (MountedRoot) throws -> Void
 ) throws {

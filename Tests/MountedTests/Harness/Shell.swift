@@ -63,9 +63,12 @@ enum Shell {
     for (descriptor, path) in zip([1, 2] as [Int32], outputs) {
       posix_spawn_file_actions_addopen(&actions, descriptor, path, O_CREAT | O_WRONLY | O_APPEND, 0o600)
     }
-    // A group of its own, so that a deadline ends all of it.
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
+    // A group of its own, so that a deadline ends all of it; and no signal blocked, as this thread may have them.
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    posix_spawnattr_setsigmask(&attributes, &signals)
     posix_spawnattr_setpgroup(&attributes, 0)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
 
     let argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
     let envp: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0)=\($1)") } + [nil]

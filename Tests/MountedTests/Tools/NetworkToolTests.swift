@@ -90,7 +90,7 @@ struct NetworkToolTests {
         """#, ["P": month], seconds: 90)
       // With +B the server writes the bytes exactly as they came, so the pixels end each file.
       let names = try Files.names(in: m[month])
-      #expect(names.allSatisfy { $0.hasPrefix("MG") }, "\(names)")
+      #expect(names.allSatisfy { $0.hasPrefix("DXm.") }, "\(names)")
       for name in names {
         let content = try Files.read(m["\(month)/\(name)"])
         let instance = Int(name.split(separator: ".").last ?? "") ?? 0

@@ -6,7 +6,9 @@ import Testing
 struct DocumentedFolderTests {
   @Test("A new mount shows images, thumbnails and temp with uploads and processing, all 0750")
   func tree() throws {
-    try withMount { m throws in
+    try withoutMount { m in
+      #expect(rmdir(m.root) == 0)
+      try m.mount()
       #expect(try Files.names(in: m.mountPoint) == [".errors", ".stats", "images", "temp", "thumbnails"])
       #expect(try Files.names(in: m["temp"]) == ["processing", "uploads"])
       for folder in ["", "images", "thumbnails", "temp", "temp/uploads", "temp/processing"] {
@@ -104,12 +106,15 @@ struct DocumentedFolderTests {
     }
   }
 
-  @Test("A year, a month and a user that are not well named are refused with a sentence", arguments: ["images", "thumbnails"])
+  @Test(
+    "A year, a month and a user that are not well named are refused with a sentence",
+    arguments: ["images", "thumbnails"])
   func badFolderNames(area: String) throws {
     try withMount { m in
       try m.month("\(area)/user-7/2026/11")
       let make = { (path: String) in mkdir(path, 0o777) }
-      try m.refuses(EINVAL, at: "\(area)/user-7/2026/13", operation: "mkdir", says: "month must be 01 to 12, not 13", make)
+      try m.refuses(
+        EINVAL, at: "\(area)/user-7/2026/13", operation: "mkdir", says: "month must be 01 to 12, not 13", make)
       for month in ["00", "1", "012", "xx", "99"] {
         try m.refuses(EINVAL, at: "\(area)/user-7/2026/\(month)", operation: "mkdir", says: "month", make)
       }

@@ -104,7 +104,9 @@ struct OwnershipTests {
         \(asOther) touch "$M/temp/processing/file"
         \(asOther) mkdir "$M/temp/processing/d/inner"
         """)
-      for path in ["images/user-1", "temp/uploads/s", "temp/processing/d", "temp/processing/file", "temp/processing/d/inner"] {
+      for path in [
+        "images/user-1", "temp/uploads/s", "temp/processing/d", "temp/processing/file", "temp/processing/d/inner",
+      ] {
         let stat = try Files.stat(m[path])
         #expect(stat.st_uid == 1234 && stat.st_gid == 4242, "\(path) has group \(stat.st_gid)")
         #expect(try Files.stat(m.stored(path)).st_gid == 4242, "\(path) in the storage root")
@@ -121,7 +123,9 @@ struct OwnershipTests {
       let upload = try Upload(m)
       try upload.write([1], to: "chunk_0")
       try Files.write("x", to: m["\(month)/a.dcm"])
-      let paths = ["images/user-7", "images/user-7/2026", month, "\(month)/a.dcm", upload.path, "\(upload.path)/chunk_0"]
+      let paths = [
+        "images/user-7", "images/user-7/2026", month, "\(month)/a.dcm", upload.path, "\(upload.path)/chunk_0",
+      ]
       for path in paths {
         #expect(errnoOf { chmod(m[path], 0o705) } == ErrnoName(0), "\(path)")
         #expect(errnoOf { chown(m[path], 77, 78) } == ErrnoName(0), "\(path)")

@@ -26,18 +26,16 @@ struct StatsWalkTests {
 
   @Test("They are counted where files were put into the storage root while nothing was mounted")
   func foundAtMount() throws {
-    try withMount(
-      prepare: { m in
-        try m.sh(
-          """
-          mkdir -p "$R/images/user-1/2020/01" "$R/thumbnails/user-2/2020/02" "$R/temp/processing/d" "$R/temp/uploads/s"
-          for i in $(seq 20); do echo "$i" > "$R/images/user-1/2020/01/$i.dcm"; done
-          echo t > "$R/thumbnails/user-2/2020/02/1_thumb.jpg"
-          echo w > "$R/temp/processing/d/w"
-          echo c > "$R/temp/uploads/s/chunk_0"
-          """)
-      }
-    ) { m in
+    try withoutMount { m in
+      try m.sh(
+        """
+        mkdir -p "$R/images/user-1/2020/01" "$R/thumbnails/user-2/2020/02" "$R/temp/processing/d" "$R/temp/uploads/s"
+        for i in $(seq 20); do echo "$i" > "$R/images/user-1/2020/01/$i.dcm"; done
+        echo t > "$R/thumbnails/user-2/2020/02/1_thumb.jpg"
+        echo w > "$R/temp/processing/d/w"
+        echo c > "$R/temp/uploads/s/chunk_0"
+        """)
+      try m.mount()
       try m.expectStatsAsWalked()
       let stats = try m.stats()
       #expect(stats.images.count == 20 && stats.thumbnails.count == 1 && stats.users == 2)

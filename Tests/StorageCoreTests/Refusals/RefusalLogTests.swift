@@ -1,0 +1,66 @@
+import StorageCore
+import SystemPackage
+import Testing
+
+@Suite("The log of refusals")
+struct RefusalLogTests {
+  private func lines(_ log: RefusalLog) -> [Substring] {
+    String(decoding: log.text, as: UTF8.self).split(separator: "\n")
+  }
+
+  @Test("a line has time, operation, path, errno and a sentence")
+  func line() throws {
+    let log = RefusalLog()
+    log.add(
+      operation: "mkdir", path: "images/user-7/2026/13", errno: .invalidArgument,
+      advice: "month must be 01 to 12, not 13")
+    let line = try #require(lines(log).first)
+    let words = line.split(separator: " ", maxSplits: 4)
+    #expect(words[0].utf8.count == 25)
+    #expect(words[0].contains("T"))
+    #expect(words.dropFirst() == ["mkdir", "images/user-7/2026/13", "EINVAL", "month must be 01 to 12, not 13"])
+    #expect(log.text.last == 10)
+  }
+
+  @Test("the last ones are kept, newest last")
+  func ring() {
+    let log = RefusalLog(limit: 3)
+    #expect(log.text.isEmpty)
+    #expect(log.size == 0)
+    for number in 1...8 {
+      log.add(
+        operation: "open", path: "p\(number)", errno: .notPermitted, advice: String(repeating: "x", count: number))
+      #expect(log.size == log.text.count)
+      let expected = (max(1, number - 2)...number).map { "p\($0)" }
+      #expect(lines(log).map { String($0.split(separator: " ")[2]) } == expected)
+    }
+  }
+
+  @Test("whatever a name holds, its refusal is one line")
+  func oneLine() {
+    let log = RefusalLog()
+    log.add(operation: "mkdir", path: "a\nb\u{7F}c\u{1B}[31m", errno: .invalidArgument, advice: "no\r\nlines")
+    log.add(operation: "mkdir", path: "a\u{85}b\u{9B}31m", errno: .invalidArgument, advice: "no control characters")
+    #expect(lines(log).count == 2)
+    #expect(log.size == log.text.count)
+    let text = String(decoding: log.text, as: UTF8.self)
+    let controls = text.unicodeScalars.filter { $0.properties.generalCategory == .control && $0 != "\n" }
+    #expect(controls.isEmpty)
+  }
+
+  @Test("many may write at once")
+  func concurrent() async {
+    let log = RefusalLog(limit: 50)
+    await withTaskGroup(of: Void.self) { group in
+      for task in 0..<4 {
+        group.addTask {
+          for number in 0..<100 {
+            log.add(operation: "open", path: "\(task)/\(number)", errno: .ioError, advice: "once more")
+          }
+        }
+      }
+    }
+    #expect(lines(log).count == 50)
+    #expect(log.size == log.text.count)
+  }
+}
