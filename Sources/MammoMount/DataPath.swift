@@ -38,7 +38,8 @@ final class DataPath: Sendable {
     } catch {
       // Once refused, always: a mix of both ways on one file is an error in the kernel.
       if !fellBack.exchange(true, ordering: .relaxed) {
-        logger.notice("the kernel serves no file by itself here, all bytes go through the server", metadata: ["error": "\(error)"])
+        logger.notice(
+          "the kernel serves no file by itself here, all bytes go through the server", metadata: ["error": "\(error)"])
       }
       return nil
     }

@@ -81,10 +81,12 @@ public final class Storage: Sendable {
   /// Waits until everything published is on disk and leaves the figures for the next start.
   public func close() throws(StorageError) {
     stopping.store(true, ordering: .relaxed)
-    guard let opened = opened.withLock({ opened in
-      defer { opened = nil }
-      return opened
-    }) else { return }
+    guard
+      let opened = opened.withLock({ opened in
+        defer { opened = nil }
+        return opened
+      })
+    else { return }
     waitUntilCounted()
     opened.staging.close()
     try gate.still { () throws(StorageError) in

@@ -22,7 +22,8 @@ enum Background {
     if message == Readiness.word { return }
     var status: Int32 = 0
     waitpid(process, &status, 0)
-    throw Failure(message.isEmpty ? "the server ended before the mount answered; run with --foreground to see why" : message)
+    throw Failure(
+      message.isEmpty ? "the server ended before the mount answered; run with --foreground to see why" : message)
   }
 
   private static func spawn(_ path: String, _ arguments: [String]) throws -> pid_t {

@@ -8,7 +8,9 @@ struct ByteCount: ExpressibleByArgument, Equatable {
 
   init?(argument: String) {
     var digits = argument[...]
-    if digits.hasSuffix("iB") || digits.hasSuffix("ib") { digits = digits.dropLast(2) } else if digits.hasSuffix("B") {
+    if digits.hasSuffix("iB") || digits.hasSuffix("ib") {
+      digits = digits.dropLast(2)
+    } else if digits.hasSuffix("B") {
       digits = digits.dropLast()
     }
     var factor = 1.0

@@ -23,7 +23,8 @@ struct HasSpace: ParsableCommand {
       throw Failure("cannot ask \(path) for free space: \(error)")
     }
     guard available >= size.bytes else {
-      throw Failure("\(size.text) does not fit: \(ByteCount(bytes: available).text) is free; delete files or use a larger disk")
+      throw Failure(
+        "\(size.text) does not fit: \(ByteCount(bytes: available).text) is free; delete files or use a larger disk")
     }
   }
 }

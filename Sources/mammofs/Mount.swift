@@ -90,13 +90,16 @@ struct Mount: ParsableCommand {
     try clearDeadMount()
     try makeFolder(mountPoint, what: "mount point")
     try makeFolder(root, what: "storage root")
-    guard let realMount = try? Sys.realPath(mountPoint) else { throw Failure("the mount point \(mountPoint) is not there") }
+    guard let realMount = try? Sys.realPath(mountPoint) else {
+      throw Failure("the mount point \(mountPoint) is not there")
+    }
     if let mount = MountPoint.at(realMount) {
       throw Failure("\(realMount) is mounted already (storage root \(mount.root)); run: mammofs unmount \(realMount)")
     }
     guard let realRoot = try? Sys.realPath(root) else { throw Failure("the storage root \(root) is not there") }
     guard !isInside(realRoot, realMount) else {
-      throw Failure("the storage root \(realRoot) would be hidden by its own mount at \(realMount); choose another place")
+      throw Failure(
+        "the storage root \(realRoot) would be hidden by its own mount at \(realMount); choose another place")
     }
     guard !isInside(realMount, realRoot) else {
       throw Failure("the mount point \(realMount) is inside the storage root \(realRoot); choose another place")

@@ -44,9 +44,12 @@ struct Upload: ParsableCommand {
     let stat = try Failure.explaining("read \(file)") { () throws(Errno) in try Sys.stat(source) }
     guard stat.st_mode & S_IFMT == S_IFREG else { throw Failure("\(file) is not a regular file") }
     let upload = ChunkedUpload(
-      source: source, size: Int64(stat.st_size), chunkSize: chunkSize.bytes, mount: real, progress: Progress(total: Int64(stat.st_size)))
+      source: source, size: Int64(stat.st_size), chunkSize: chunkSize.bytes, mount: real,
+      progress: Progress(total: Int64(stat.st_size)))
     try upload.run(jobs: jobs, to: to, overwrite: overwrite, checksDigest: checksDigest)
-    print("\(to)  \(ByteCount(bytes: Int64(stat.st_size)).text) in \(upload.chunks) \(upload.chunks == 1 ? "chunk" : "chunks")")
+    print(
+      "\(to)  \(ByteCount(bytes: Int64(stat.st_size)).text) in \(upload.chunks) \(upload.chunks == 1 ? "chunk" : "chunks")"
+    )
   }
 }
 

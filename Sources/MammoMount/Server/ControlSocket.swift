@@ -30,7 +30,8 @@ package final class ControlSocket: Sendable {
         while let connection = UnixSocket.accept(listener) { answer(connection) }
       }
     } catch {
-      logger.warning("no control socket: cleanup from the command line will not reach this mount", metadata: ["error": "\(error)"])
+      logger.warning(
+        "no control socket: cleanup from the command line will not reach this mount", metadata: ["error": "\(error)"])
     }
   }
 

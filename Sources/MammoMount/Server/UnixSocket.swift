@@ -69,7 +69,9 @@ enum UnixSocket {
     var done = 0
     while done < bytes.count {
       // Whoever asked may be gone; that is no reason for a signal.
-      let count = bytes[done...].withUnsafeBytes { Glibc.send(connection, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
+      let count = bytes[done...].withUnsafeBytes {
+        Glibc.send(connection, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
+      }
       guard count > 0 else { return }
       done += count
     }

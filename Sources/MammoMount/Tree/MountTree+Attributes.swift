@@ -11,7 +11,9 @@ extension MountTree {
     of node: NodeID, handle: HandleID?, to changes: AttributeChanges, _ caller: Caller
   ) throws(Errno) -> Attributes {
     let operation: StaticString =
-      if changes.size != nil { "truncate" } else if changes.mode != nil { "chmod" } else if changes.user != nil
+      if changes.size != nil { "truncate" } else if changes.mode != nil {
+        "chmod"
+      } else if changes.user != nil
         || changes.group != nil
       { "chown" } else { "utimens" }
     return try answering(operation, node) {

@@ -22,7 +22,9 @@ extension MountTree {
     switch place {
     case .image(let area):
       // Month, year, user: the tree has no other shape.
-      guard let month = nodes[parent], let year = nodes[month.parent], let user = nodes[year.parent] else { return .temp }
+      guard let month = nodes[parent], let year = nodes[month.parent], let user = nodes[year.parent] else {
+        return .temp
+      }
       return .user(area, user.name)
     case .work, .chunk, .sessionWork, .marker, .workspaceEntry: return .temp
     case .root, .rootStats, .rootErrors, .area, .user, .year, .month, .userStats, .temp, .uploads, .session,

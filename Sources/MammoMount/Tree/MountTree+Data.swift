@@ -75,7 +75,8 @@ extension MountTree {
   private func synchronize(_ file: OpenFile, dataOnly: Bool) throws {
     try book(file.inode)
     if try publish(file, durably: true) { return }
-    if let record = nodes[file.inode.node], record.place == .image(.images) || record.place == .image(.thumbnails) || record.place == .chunk,
+    if let record = nodes[file.inode.node],
+      record.place == .image(.images) || record.place == .image(.thumbnails) || record.place == .chunk,
       !nodes.isOrphan(file.inode.node)
     {
       return try storage.staging.settle(file.descriptor.raw, in: try descriptor(of: record.parent).raw)

@@ -8,7 +8,8 @@ internal import SystemPackage
 extension MountTree {
   func exchange(_ source: Side, _ target: Side) throws {
     guard let a = source.found, let b = target.found else { throw Errno.noSuchFileOrDirectory }
-    guard a.stat.isFolder == b.stat.isFolder || source.place == .workspaceEntry && target.place == .workspaceEntry else {
+    guard a.stat.isFolder == b.stat.isFolder || source.place == .workspaceEntry && target.place == .workspaceEntry
+    else {
       throw StorageError.notHere(target.name.description, rule: "a folder and a file cannot change places here")
     }
     if target.place != .workspaceEntry || source.place != .workspaceEntry {

@@ -140,7 +140,8 @@ extension MountTree {
     }
     defer { forget(id, count: 1) }
     let stat = entry.attributes.stat
-    return listing.add(name: name.nulTerminated, inode: UInt64(stat.st_ino), type: UInt8(stat.st_mode >> 12), next: next)
+    return listing.add(
+      name: name.nulTerminated, inode: UInt64(stat.st_ino), type: UInt8(stat.st_mode >> 12), next: next)
   }
 
   private func belongs(type: UInt8, at place: Place) -> Bool {

@@ -80,7 +80,9 @@ extension MountTree {
   /// What is found by name is checked to be the file that the node means.
   func reach(_ id: NodeID) throws -> SharedDescriptor {
     let node = try node(id)
-    if let open = handles.inode(node.identity)?.booking.withLock({ $0.handles.values.first?.descriptor }) { return open }
+    if let open = handles.inode(node.identity)?.booking.withLock({ $0.handles.values.first?.descriptor }) {
+      return open
+    }
     if let orphan = orphans.withLock({ $0[id] }) { return orphan }
     if id == .root { return try descriptor(of: id) }
     // A rename may come between finding the name and using it.

@@ -13,7 +13,8 @@ extension MountTree {
       switch record.place {
       case .rootStats, .rootErrors, .userStats, .sessionStats:
         guard !isWriting, flags & O_TRUNC == 0 else { throw StorageError.readOnly(record.name.description) }
-        return OpenedFile(handle: handles.insert(.snapshot(try virtualContent(record))), service: .direct, skipsFlush: true)
+        return OpenedFile(
+          handle: handles.insert(.snapshot(try virtualContent(record))), service: .direct, skipsFlush: true)
       case .marker:
         return try openMarker(record, flags: flags, caller)
       case .chunk:

@@ -66,7 +66,8 @@ extension MountTree {
     switch (source.place, target.place) {
     case (.user, _), (.year, _), (.month, _), (_, .user), (_, .year), (_, .month):
       guard source.place == target.place else {
-        throw .notHere(target.name.description, rule: "user, year and month folders are renamed within their level only")
+        throw .notHere(
+          target.name.description, rule: "user, year and month folders are renamed within their level only")
       }
     case (.session, _), (_, .session):
       throw .notHere(target.name.description, rule: "a session keeps its name; make a new one with mkdir")
@@ -119,7 +120,9 @@ extension MountTree {
     )
     // Asked before its booking is taken.
     let isBeingWritten = isStillBeingWritten(source, found.stat)
-    let kept = try target.found.map { (stat: $0.stat, kept: try keepReachable(FileIdentity($0.stat), $0.location.name, in: $0.location.folder.raw)) }
+    let kept = try target.found.map {
+      (stat: $0.stat, kept: try keepReachable(FileIdentity($0.stat), $0.location.name, in: $0.location.folder.raw))
+    }
     do {
       try moving(found.stat, from: before) { [self] in
         let staged = storage.pending.staged(target.name, in: target.folder.node.identity) != nil
@@ -209,7 +212,9 @@ extension MountTree {
     }
     // Alone: the counter and those who book by folder see it before or after, not half way.
     try storage.gate.still {
-      let kept = try target.found.map { try keepReachable(FileIdentity($0.stat), target.name, in: $0.location.folder.raw) }
+      let kept = try target.found.map {
+        try keepReachable(FileIdentity($0.stat), target.name, in: $0.location.folder.raw)
+      }
       let moved = try tallyToMove(source, target)
       do throws(Errno) {
         try Sys.rename(

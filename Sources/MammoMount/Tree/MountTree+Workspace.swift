@@ -52,7 +52,9 @@ extension MountTree {
     try NameRules.check(name)
     let contents = folder.node.place.contents
     guard case .anything = contents.takes else {
-      if let place = try? folder.node.place.child(name), place.isVirtual { throw StorageError.reserved(name.description) }
+      if let place = try? folder.node.place.child(name), place.isVirtual {
+        throw StorageError.reserved(name.description)
+      }
       throw StorageError.notHere(
         name.description, rule: "links and special files can be made in temp/processing only; " + contents.rule)
     }

@@ -86,7 +86,8 @@ extension MountTree {
     let file = try storage.staging.create(origin: Origin.disposable, flags: O_RDWR, mode: S_IRUSR | S_IWUSR)
     try own(file.descriptor, in: try self.folder(folder), mode: mode ?? mode_t(Layout.fileMode), caller)
     let draft = MarkerDraft(
-      session: session, descriptor: file.descriptor, staged: file.name, owner: Owner(user: caller.user, group: caller.group),
+      session: session, descriptor: file.descriptor, staged: file.name,
+      owner: Owner(user: caller.user, group: caller.group),
       opener: caller.process)
     markers.add(draft)
     return OpenedFile(handle: handles.insert(.marker(draft)), service: .direct)

@@ -27,7 +27,8 @@ extension MountTree {
   func virtualEntry(_ name: FileName, in folder: Folder, _ place: Place) throws -> Entry {
     let record = Node(place: place, parent: folder.id, name: name, identity: Self.identity(of: place, in: folder.node))
     let attributes = try virtualAttributes(record)
-    return Entry(node: nodes.reference(record), attributes: attributes, timeout: policy.entryTimeout(in: folder.node.place))
+    return Entry(
+      node: nodes.reference(record), attributes: attributes, timeout: policy.entryTimeout(in: folder.node.place))
   }
 
   func virtualAttributes(_ record: Node) throws -> Attributes {

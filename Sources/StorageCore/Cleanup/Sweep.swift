@@ -12,9 +12,12 @@ struct Sweep {
     var report = CleanupReport()
     sweepSessions(&report)
     sweepPending(&report)
-    if let folder = attempt("temp/processing", &report, { () throws(Errno) in
-      try storage.root.openFolder(Layout.workspacePath)
-    }) {
+    if let folder = attempt(
+      "temp/processing", &report,
+      { () throws(Errno) in
+        try storage.root.openFolder(Layout.workspacePath)
+      })
+    {
       sweep(folder.raw, "temp/processing", &report)
     }
     return report

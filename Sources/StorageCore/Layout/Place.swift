@@ -55,7 +55,9 @@ public enum Place: Hashable, Sendable {
       case "temp": return .temp
       case ".stats": return .rootStats
       case ".errors": return .rootErrors
-      default: throw .notHere(name.description, rule: "the root holds images, thumbnails and temp only; nothing is added to it")
+      default:
+        throw .notHere(
+          name.description, rule: "the root holds images, thumbnails and temp only; nothing is added to it")
       }
     case .area(let area):
       guard NameRules.isUserFolder(name) else {
@@ -84,7 +86,8 @@ public enum Place: Hashable, Sendable {
       case "uploads": return .uploads
       case "processing": return .workspace
       default:
-        throw .notHere(name.description, rule: "temp holds uploads and processing only; use temp/processing for files of your own")
+        throw .notHere(
+          name.description, rule: "temp holds uploads and processing only; use temp/processing for files of your own")
       }
     case .uploads:
       guard NameRules.isSession(name) else {

@@ -18,7 +18,8 @@ extension Storage {
       guard keep, stat.st_size > 0 else {
         _ = try removePending(name, in: folder, account: account)
         refusals.add(
-          operation: "close", path: path, errno: .ioError, advice: "could not be written and was removed; send it again")
+          operation: "close", path: path, errno: .ioError, advice: "could not be written and was removed; send it again"
+        )
         return
       }
       let target = try Recovery.moveToWorkspace(staged, in: staging.folder.raw, origin: path, root: root)

@@ -1,6 +1,6 @@
 internal import CLinux
-public import SystemPackage
 internal import Synchronization
+public import SystemPackage
 
 /// The last refusals, for people: what `.errors` shows.
 public final class RefusalLog: Sendable {
@@ -52,7 +52,8 @@ public final class RefusalLog: Sendable {
   /// A name may hold a newline on disk, a line may not.
   private static func oneLine(_ text: String) -> String {
     guard text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { return text }
-    return String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
+    return String(
+      String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
   }
 }
 

@@ -6,7 +6,8 @@ package import SystemPackage
 extension Sys {
   @inline(never)
   package static func read(
-    _ descriptor: borrowing some DescriptorReference & ~Copyable, at offset: Int64, into buffer: UnsafeMutableRawBufferPointer
+    _ descriptor: borrowing some DescriptorReference & ~Copyable, at offset: Int64,
+    into buffer: UnsafeMutableRawBufferPointer
   ) throws(Errno) -> Int {
     let descriptor = descriptor.raw
     return try retrying { pread(descriptor, buffer.baseAddress, buffer.count, off_t(offset)) }
@@ -23,14 +24,18 @@ extension Sys {
 
   /// One `write` at the end, as `O_APPEND` has it.
   @inline(never)
-  package static func append(_ descriptor: borrowing some DescriptorReference & ~Copyable, _ bytes: UnsafeRawBufferPointer) throws(Errno) -> Int {
+  package static func append(
+    _ descriptor: borrowing some DescriptorReference & ~Copyable, _ bytes: UnsafeRawBufferPointer
+  ) throws(Errno) -> Int {
     let descriptor = descriptor.raw
     return try retrying { Glibc.write(descriptor, bytes.baseAddress, bytes.count) }
   }
 
   /// Writes all of `bytes` at `offset`.
   @inline(never)
-  package static func writeAll(_ descriptor: borrowing some DescriptorReference & ~Copyable, at offset: Int64, _ bytes: [UInt8]) throws(Errno) {
+  package static func writeAll(
+    _ descriptor: borrowing some DescriptorReference & ~Copyable, at offset: Int64, _ bytes: [UInt8]
+  ) throws(Errno) {
     let descriptor = descriptor.raw
     var done = 0
     while done < bytes.count {
@@ -44,7 +49,9 @@ extension Sys {
 
   /// All bytes from `offset` on, `limit` at most.
   @inline(never)
-  package static func readAll(_ descriptor: borrowing some DescriptorReference & ~Copyable, from offset: Int64 = 0, limit: Int) throws(Errno) -> [UInt8] {
+  package static func readAll(
+    _ descriptor: borrowing some DescriptorReference & ~Copyable, from offset: Int64 = 0, limit: Int
+  ) throws(Errno) -> [UInt8] {
     let descriptor = descriptor.raw
     let size = min(max(Int(try stat(descriptor).st_size) - Int(offset), 0), limit)
     var filled = 0
@@ -86,13 +93,17 @@ extension Sys {
   }
 
   @inline(never)
-  package static func allocate(_ descriptor: borrowing some DescriptorReference & ~Copyable, mode: CInt, offset: Int64, length: Int64) throws(Errno) {
+  package static func allocate(
+    _ descriptor: borrowing some DescriptorReference & ~Copyable, mode: CInt, offset: Int64, length: Int64
+  ) throws(Errno) {
     let descriptor = descriptor.raw
     _ = try retrying { lx_fallocate(descriptor, mode, offset, length) }
   }
 
   @inline(never)
-  package static func seek(_ descriptor: borrowing some DescriptorReference & ~Copyable, offset: Int64, whence: CInt) throws(Errno) -> Int64 {
+  package static func seek(_ descriptor: borrowing some DescriptorReference & ~Copyable, offset: Int64, whence: CInt)
+    throws(Errno) -> Int64
+  {
     let descriptor = descriptor.raw
     return Int64(try check(Int(lseek(descriptor, off_t(offset), whence))))
   }
@@ -100,7 +111,8 @@ extension Sys {
   /// One `copy_file_range`; 0 at the end of the source.
   @inline(never)
   package static func copyRange(
-    from source: borrowing some DescriptorReference & ~Copyable, at sourceOffset: Int64, to target: borrowing some DescriptorReference & ~Copyable, at targetOffset: Int64, length: Int
+    from source: borrowing some DescriptorReference & ~Copyable, at sourceOffset: Int64,
+    to target: borrowing some DescriptorReference & ~Copyable, at targetOffset: Int64, length: Int
   ) throws(Errno) -> Int {
     let source = source.raw
     let target = target.raw
@@ -112,7 +124,8 @@ extension Sys {
   /// `ioctl(FICLONERANGE)`: the target shares the source's blocks.
   @inline(never)
   package static func cloneRange(
-    from source: borrowing some DescriptorReference & ~Copyable, at sourceOffset: Int64, length: Int64, to target: borrowing some DescriptorReference & ~Copyable, at targetOffset: Int64
+    from source: borrowing some DescriptorReference & ~Copyable, at sourceOffset: Int64, length: Int64,
+    to target: borrowing some DescriptorReference & ~Copyable, at targetOffset: Int64
   ) throws(Errno) {
     let source = source.raw
     let target = target.raw
@@ -125,7 +138,9 @@ extension Sys {
   private static func path(_ descriptor: CInt) -> String { "/proc/self/fd/\(descriptor)" }
 
   @inline(never)
-  package static func extendedAttribute(_ name: FileName, of descriptor: borrowing some DescriptorReference & ~Copyable) throws(Errno) -> [UInt8] {
+  package static func extendedAttribute(_ name: FileName, of descriptor: borrowing some DescriptorReference & ~Copyable)
+    throws(Errno) -> [UInt8]
+  {
     let descriptor = descriptor.raw
     return try grown { buffer in
       path(descriptor).withCString { path in
@@ -135,7 +150,9 @@ extension Sys {
   }
 
   @inline(never)
-  package static func extendedAttributeNames(of descriptor: borrowing some DescriptorReference & ~Copyable) throws(Errno) -> [UInt8] {
+  package static func extendedAttributeNames(of descriptor: borrowing some DescriptorReference & ~Copyable)
+    throws(Errno) -> [UInt8]
+  {
     let descriptor = descriptor.raw
     return try grown { buffer in
       path(descriptor).withCString { path in
@@ -158,7 +175,9 @@ extension Sys {
   }
 
   @inline(never)
-  package static func removeExtendedAttribute(_ name: FileName, of descriptor: borrowing some DescriptorReference & ~Copyable) throws(Errno) {
+  package static func removeExtendedAttribute(
+    _ name: FileName, of descriptor: borrowing some DescriptorReference & ~Copyable
+  ) throws(Errno) {
     let descriptor = descriptor.raw
     _ = try check(path(descriptor).withCString { path in name.withCString { lx_removexattr(path, $0) } })
   }

@@ -27,7 +27,8 @@ extension Sys {
 
   /// Reads a file whose size `stat` does not tell, as those in /proc.
   @inline(never)
-  package static func readUnsized(_ descriptor: borrowing some DescriptorReference & ~Copyable) throws(Errno) -> [UInt8] {
+  package static func readUnsized(_ descriptor: borrowing some DescriptorReference & ~Copyable) throws(Errno) -> [UInt8]
+  {
     let descriptor = descriptor.raw
     var content: [UInt8] = []
     while true {

@@ -23,17 +23,7 @@ package enum Sys {
 
   /// Repeats a call that a signal cut short.
   @inline(__always)
-  static func retrying(_ call: () -> CInt) throws(Errno) -> CInt {
-    while true {
-      let result = call()
-      if result >= 0 { return result }
-      let error = errno
-      if error != EINTR { throw Errno(rawValue: error) }
-    }
-  }
-
-  @inline(__always)
-  static func retrying(_ call: () -> Int) throws(Errno) -> Int {
+  static func retrying<Result: SignedInteger>(_ call: () -> Result) throws(Errno) -> Result {
     while true {
       let result = call()
       if result >= 0 { return result }
@@ -58,21 +48,27 @@ package enum Sys {
 
   /// A descriptor for the name itself, whatever it is.
   @inline(never)
-  package static func openPath(_ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable) throws(Errno) -> Descriptor {
+  package static func openPath(_ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable)
+    throws(Errno) -> Descriptor
+  {
     let folder = folder.raw
     return try open(name, in: folder, lx_O_PATH)
   }
 
   /// A descriptor for a folder.
   @inline(never)
-  package static func openFolder(_ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable) throws(Errno) -> Descriptor {
+  package static func openFolder(_ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable)
+    throws(Errno) -> Descriptor
+  {
     let folder = folder.raw
     return try open(name, in: folder, O_RDONLY | O_DIRECTORY)
   }
 
   /// Opens a relative path of several names, none of which may be a symbolic link or lead upwards.
   @inline(never)
-  package static func openBeneath(_ path: String, in folder: borrowing some DescriptorReference & ~Copyable, _ flags: CInt) throws(Errno) -> Descriptor {
+  package static func openBeneath(
+    _ path: String, in folder: borrowing some DescriptorReference & ~Copyable, _ flags: CInt
+  ) throws(Errno) -> Descriptor {
     let folder = folder.raw
     let raw = try retrying { () -> CInt in
       path.withCString { lx_openat_beneath(folder, $0, flags | O_CLOEXEC, 0) }
@@ -82,7 +78,9 @@ package enum Sys {
 
   /// A second, independent opening of the same file.
   @inline(never)
-  package static func reopen(_ descriptor: borrowing some DescriptorReference & ~Copyable, _ flags: CInt) throws(Errno) -> Descriptor {
+  package static func reopen(_ descriptor: borrowing some DescriptorReference & ~Copyable, _ flags: CInt) throws(Errno)
+    -> Descriptor
+  {
     let descriptor = descriptor.raw
     let raw = try retrying { () -> CInt in
       "/proc/self/fd/\(descriptor)".withCString { lx_openat(AT_FDCWD, $0, flags | O_CLOEXEC, 0) }
@@ -101,7 +99,9 @@ package enum Sys {
   }
 
   @inline(never)
-  package static func stat(_ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable) throws(Errno) -> stat {
+  package static func stat(_ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable) throws(Errno)
+    -> stat
+  {
     let folder = folder.raw
     var result = Glibc.stat()
     _ = try check(name.withCString { fstatat(folder, $0, &result, AT_SYMLINK_NOFOLLOW) })
@@ -109,37 +109,47 @@ package enum Sys {
   }
 
   @inline(never)
-  package static func chmod(_ descriptor: borrowing some DescriptorReference & ~Copyable, _ mode: mode_t) throws(Errno) {
+  package static func chmod(_ descriptor: borrowing some DescriptorReference & ~Copyable, _ mode: mode_t) throws(Errno)
+  {
     let descriptor = descriptor.raw
     _ = try check(lx_chmod_descriptor(descriptor, mode))
   }
 
   @inline(never)
-  package static func chown(_ descriptor: borrowing some DescriptorReference & ~Copyable, _ user: uid_t, _ group: gid_t) throws(Errno) {
+  package static func chown(_ descriptor: borrowing some DescriptorReference & ~Copyable, _ user: uid_t, _ group: gid_t)
+    throws(Errno)
+  {
     let descriptor = descriptor.raw
     _ = try check(lx_chown_descriptor(descriptor, user, group))
   }
 
   @inline(never)
-  package static func chown(_ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable, _ user: uid_t, _ group: gid_t) throws(Errno) {
+  package static func chown(
+    _ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable, _ user: uid_t, _ group: gid_t
+  ) throws(Errno) {
     let folder = folder.raw
     _ = try check(name.withCString { fchownat(folder, $0, user, group, AT_SYMLINK_NOFOLLOW) })
   }
 
   @inline(never)
-  package static func setTimes(_ descriptor: borrowing some DescriptorReference & ~Copyable, _ accessed: timespec, _ modified: timespec) throws(Errno) {
+  package static func setTimes(
+    _ descriptor: borrowing some DescriptorReference & ~Copyable, _ accessed: timespec, _ modified: timespec
+  ) throws(Errno) {
     let descriptor = descriptor.raw
     _ = try check([accessed, modified].withUnsafeBufferPointer { lx_utimens_descriptor(descriptor, $0.baseAddress) })
   }
 
   @inline(never)
-  package static func truncate(_ descriptor: borrowing some DescriptorReference & ~Copyable, to size: Int64) throws(Errno) {
+  package static func truncate(_ descriptor: borrowing some DescriptorReference & ~Copyable, to size: Int64)
+    throws(Errno)
+  {
     let descriptor = descriptor.raw
     _ = try retrying { ftruncate(descriptor, off_t(size)) }
   }
 
   @inline(never)
-  package static func fileSystem(of descriptor: borrowing some DescriptorReference & ~Copyable) throws(Errno) -> statvfs {
+  package static func fileSystem(of descriptor: borrowing some DescriptorReference & ~Copyable) throws(Errno) -> statvfs
+  {
     let descriptor = descriptor.raw
     var result = statvfs()
     _ = try retrying { fstatvfs(descriptor, &result) }
@@ -149,19 +159,24 @@ package enum Sys {
   // MARK: Names
 
   @inline(never)
-  package static func makeFolder(_ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable, mode: mode_t) throws(Errno) {
+  package static func makeFolder(
+    _ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable, mode: mode_t
+  ) throws(Errno) {
     let folder = folder.raw
     _ = try check(name.withCString { mkdirat(folder, $0, mode) })
   }
 
   @inline(never)
-  package static func unlink(_ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable) throws(Errno) {
+  package static func unlink(_ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable) throws(Errno)
+  {
     let folder = folder.raw
     _ = try check(name.withCString { unlinkat(folder, $0, 0) })
   }
 
   @inline(never)
-  package static func removeFolder(_ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable) throws(Errno) {
+  package static func removeFolder(_ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable)
+    throws(Errno)
+  {
     let folder = folder.raw
     _ = try check(name.withCString { unlinkat(folder, $0, AT_REMOVEDIR) })
   }
@@ -169,7 +184,8 @@ package enum Sys {
   /// `renameat2`.
   @inline(never)
   package static func rename(
-    _ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable, to newName: FileName, in newFolder: borrowing some DescriptorReference & ~Copyable, flags: UInt32 = 0
+    _ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable, to newName: FileName,
+    in newFolder: borrowing some DescriptorReference & ~Copyable, flags: UInt32 = 0
   ) throws(Errno) {
     let folder = folder.raw
     let newFolder = newFolder.raw
@@ -181,21 +197,28 @@ package enum Sys {
 
   /// `linkat` of what the descriptor holds.
   @inline(never)
-  package static func link(_ descriptor: borrowing some DescriptorReference & ~Copyable, to name: FileName, in folder: borrowing some DescriptorReference & ~Copyable) throws(Errno) {
+  package static func link(
+    _ descriptor: borrowing some DescriptorReference & ~Copyable, to name: FileName,
+    in folder: borrowing some DescriptorReference & ~Copyable
+  ) throws(Errno) {
     let descriptor = descriptor.raw
     let folder = folder.raw
     _ = try check(name.withCString { lx_linkat_descriptor(descriptor, folder, $0) })
   }
 
   @inline(never)
-  package static func makeSymbolicLink(_ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable, to target: FileName) throws(Errno) {
+  package static func makeSymbolicLink(
+    _ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable, to target: FileName
+  ) throws(Errno) {
     let folder = folder.raw
     let result = target.withCString { value in name.withCString { symlinkat(value, folder, $0) } }
     _ = try check(result)
   }
 
   @inline(never)
-  package static func readSymbolicLink(_ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable) throws(Errno) -> [UInt8] {
+  package static func readSymbolicLink(_ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable)
+    throws(Errno) -> [UInt8]
+  {
     let folder = folder.raw
     let room = Int(PATH_MAX)
     var length = 0
@@ -210,7 +233,9 @@ package enum Sys {
   }
 
   @inline(never)
-  package static func makeNode(_ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable, mode: mode_t, device: dev_t) throws(Errno) {
+  package static func makeNode(
+    _ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable, mode: mode_t, device: dev_t
+  ) throws(Errno) {
     let folder = folder.raw
     _ = try check(name.withCString { mknodat(folder, $0, mode, device) })
   }

@@ -19,7 +19,8 @@ struct ChunkSet: Sendable {
     if let spelling, spelling != index.spelling {
       throw .badName(
         name.description,
-        rule: "the chunks of this session are named by \(spelling == .number ? "numbers" : "letters"), not like \(name)")
+        rule: "the chunks of this session are named by \(spelling == .number ? "numbers" : "letters"), not like \(name)"
+      )
     }
     if let present = chunks[index.value], present.name != name {
       throw .chunkSpelledTwice(name.description, present: present.name.description)
@@ -65,7 +66,8 @@ struct ChunkSet: Sendable {
     let missing = missing(limit: 5)
     guard missing.isEmpty else {
       let list = missing.map(String.init).joined(separator: ", ")
-      throw .chunksMissing("missing chunk \(list)\(missing.count == 5 ? ", …" : ""); send it and write the marker again")
+      throw .chunksMissing(
+        "missing chunk \(list)\(missing.count == 5 ? ", …" : ""); send it and write the marker again")
     }
     if let total = request.totalChunks, total != count {
       throw .chunksMissing("the session has \(count) chunks, the marker says \(total); send what is missing")

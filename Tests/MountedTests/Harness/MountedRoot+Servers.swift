@@ -38,8 +38,8 @@ extension MountedRoot {
     for process in servers { kill(process, SIGKILL) }
     // A process that has ended may hold its descriptors for another moment.
     _ = poll(seconds: 10) {
-      var figures = statfs()
-      return servers.isEmpty && (!isMounted || statfs(mountPoint, &figures) != 0)
+      var figures = statvfs()
+      return servers.isEmpty && (!isMounted || statvfs(mountPoint, &figures) != 0)
     }
   }
 
