@@ -16,6 +16,10 @@ public final class Storage: Sendable {
   package let root: Root
   package let ledger = Ledger()
   package let gate = Gate()
+  /// By folder: held while a name in it is given or taken away. What is found under a name is true while it is held.
+  package let names = LockStripes()
+  /// By file: held while what the ledger has of a file and what the disk has are brought in line.
+  package let sizes = LockStripes()
   package let pending = PendingFiles()
   package let uploads = Uploads()
 
@@ -72,7 +76,7 @@ public final class Storage: Sendable {
     let recovery = Recovery(root: root, staging: folder, refusals: refusals, sameBoot: lock.sameBoot)
     let found = try recovery.run()
     for file in found.adopted { pending.add(file.name, in: file.folder, staged: file.staged) }
-    let staging = Staging(folder: folder, firstNumber: found.firstNumber)
+    let staging = Staging(folder: folder, firstNumber: found.firstNumber, sizes: sizes)
     opened.withLock { $0 = Opened(staging: staging, privateFolder: privateFolder, lock: lock.descriptor) }
     try uploads.load(root)
     try loadUsage(privateFolder.raw, adopted: found.adopted)

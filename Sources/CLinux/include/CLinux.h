@@ -58,6 +58,15 @@ long lx_fgetxattr(int fd, const char *name, void *value, size_t size);
 // syncfs(2): all of the file system that holds `fd`.
 int lx_syncfs(int fd);
 int lx_flock(int fd, int exclusive, int blocking);
+// What a process is doing, from the sizes in /proc/PID/statm, which can be read without its locks.
+enum lx_process_state { lx_process_gone, lx_process_without_memory, lx_process_executing, lx_process_running };
+enum lx_process_state lx_state_of_process(int32_t process);
+// How many descriptors of a process lead to the inode `inode` under a path that ends with `/name`; -1 where it may
+// not be asked. With `inherited`, close-on-exec ones do not count: a child about to execute has copies for a moment.
+// The links in /proc are read, the file is not touched, and nothing is allocated: it is asked at closes.
+int lx_count_descriptors(int32_t process, const char *name, uint64_t inode, int inherited);
+// Writes the numbers of a thread's child processes, `room` at most, and returns how many.
+int lx_children_of_process(int32_t process, int32_t *children, int room);
 // pidfd_open(2): a descriptor that is readable once the process has ended.
 int lx_pidfd_open(int32_t process);
 int lx_umount(const char *path, int flags);

@@ -1,6 +1,6 @@
+internal import CLinux
 internal import Glibc
 internal import StorageCore
-internal import SystemPackage
 
 /// Finds out whether a close was the last: FUSE tells of each close of a
 /// duplicate, but not whether there are more.
@@ -11,95 +11,63 @@ internal import SystemPackage
 /// that cannot be told, the release of the file decides, which comes after the
 /// last close for certain, but which nobody waits for.
 ///
-/// A process in the middle of `execve` must not be asked: it closes descriptors
-/// while it holds the lock that asking takes, so the close that it waits for
-/// would wait for it.
+/// A process that closes in the middle of `execve` must not be asked: it holds the lock
+/// that asking takes, so the close that it waits for would wait for it.
 struct DescriptorHolders {
-  /// The file's name as the mount shows it: a descriptor that leads to such a name may be a duplicate.
+  /// The file's name and inode number as the mount shows them: a descriptor that leads to both may be a duplicate.
   let name: FileName
+  let inode: UInt64
 
   enum Answer {
     case none, some, unknown
   }
 
-  /// Asks the process that opened the file, which for the last close is the one that closes, and its children.
-  func amongRelated(closing: pid_t, opener: pid_t) -> Answer {
+  /// Asks the process that opened a new file, which for the last close is the one that closes, and its children.
+  func ofNewFile(closing: pid_t, opener: pid_t) -> Answer {
     // Another process's close is not the last while the opener has it; once the opener is done with it,
     // whoever else has it cannot be told.
-    guard closing != 0, closing == opener else { return .unknown }
-    var found = count(in: opener)
+    guard closing != 0, closing == opener, lx_state_of_process(opener) != lx_process_executing else { return .unknown }
+    return ask(opener, children: .all)
+  }
+
+  /// Asks whoever may go on writing a marker: the process that closed it, the one that opened it (which is in the
+  /// middle of several commands, perhaps), and their children.
+  func ofMarker(closing: pid_t, opener: pid_t) -> Answer {
+    guard closing != 0, opener != 0, lx_state_of_process(closing) != lx_process_executing else { return .unknown }
+    let found = ask(closing, children: .inherited)
+    guard opener != closing, case .none = found else { return found }
+    return ask(opener, children: .inherited)
+  }
+
+  /// Which descriptors of a child count.
+  private enum Counted {
+    case all
+    /// Not those that go with `execve`: a child that is about to execute has copies for a moment, and a marker is not
+    /// to wait for them.
+    case inherited
+  }
+
+  /// Asks a process and its children.
+  private func ask(_ process: pid_t, children counted: Counted) -> Answer {
+    let found = count(.all, in: process)
     guard case .none = found else { return found }
-    for child in children(of: opener) {
-      found = count(in: child)
-      guard case .none = found else { return found }
+    var children = [pid_t](repeating: 0, count: 64)
+    let amount = Int(lx_children_of_process(process, &children, CInt(children.count)))
+    for child in children[..<amount] {
+      guard case .some = count(counted, in: child) else { continue }
+      return .some
     }
     return .none
   }
 
-  /// Asks every process. For the marker, which is rare and must not be misjudged.
-  ///
-  /// - Returns: how many descriptors lead to the file; `nil` where that cannot be told.
-  func amongAll(closing: pid_t) -> Int? {
-    guard closing != 0, state(of: closing) == .running, let proc = try? Sys.openFile("/proc"),
-      let entries = try? FolderStream.all(of: proc)
-    else { return nil }
-    var found = 0
-    for entry in entries {
-      guard let process = pid_t(entry.name.description) else { continue }
-      switch state(of: process) {
-      case .running: found += descriptors(of: process) ?? 0
-      case .executing: return nil
-      case .kernel, .gone: continue
-      }
+  private func count(_ counted: Counted, in process: pid_t) -> Answer {
+    switch lx_state_of_process(process) {
+    // Asking one in the middle of `execve` waits until it is through.
+    case lx_process_running, lx_process_executing:
+      let count = name.withCString { lx_count_descriptors(process, $0, inode, counted == .inherited ? 1 : 0) }
+      return count < 0 ? .unknown : count > 0 ? .some : .none
+    // It has ended, or is on the way: what it still holds it will not write to.
+    default: return .none
     }
-    return found
-  }
-
-  private func count(in process: pid_t) -> Answer {
-    switch state(of: process) {
-    case .running: descriptors(of: process).map { $0 > 0 ? .some : .none } ?? .unknown
-    case .executing: .unknown
-    case .kernel, .gone: .none
-    }
-  }
-
-  private enum ProcessState {
-    case running
-    /// In `execve`, with its new memory still empty.
-    case executing
-    case kernel
-    case gone
-  }
-
-  /// Told from the sizes of the process's memory, which can be read without its locks.
-  private func state(of process: pid_t) -> ProcessState {
-    guard let file = try? Sys.openFile("/proc/\(process)/statm"), let bytes = try? Sys.readUnsized(file) else {
-      return .gone
-    }
-    // size resident shared text …, in pages
-    let fields = bytes.split(separator: UInt8(ascii: " "))
-    guard fields.count > 3 else { return .gone }
-    let zero: ArraySlice<UInt8> = [UInt8(ascii: "0")]
-    if fields[0] == zero { return .kernel }
-    return fields[3] == zero ? .executing : .running
-  }
-
-  /// How many descriptors of a process lead to such a name; `nil` where it may not be asked or is gone.
-  private func descriptors(of process: pid_t) -> Int? {
-    guard let folder = try? Sys.openFile("/proc/\(process)/fd"), let entries = try? FolderStream.all(of: folder)
-    else { return nil }
-    let ending: [UInt8] = [UInt8(ascii: "/")] + name.bytes
-    return entries.count { entry in
-      // One that is closed meanwhile holds nothing.
-      guard let target = try? Sys.readSymbolicLink(entry.name, in: folder) else { return false }
-      return target.suffix(ending.count).elementsEqual(ending)
-    }
-  }
-
-  private func children(of process: pid_t) -> [pid_t] {
-    guard let file = try? Sys.openFile("/proc/\(process)/task/\(process)/children"),
-      let bytes = try? Sys.readUnsized(file)
-    else { return [] }
-    return bytes.split(separator: UInt8(ascii: " ")).compactMap { pid_t(String(decoding: $0, as: UTF8.self)) }
   }
 }

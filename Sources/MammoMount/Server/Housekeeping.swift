@@ -9,6 +9,9 @@ final class Housekeeping: Sendable {
   private let options: ServerOptions
   private let logger: Logger
   private let clock = Monitor(State())
+  /// Before anything was served. The first cleanup is of what an earlier run left: who copies something old in
+  /// meanwhile is not to lose it.
+  private let started = Clock.nowInNanoseconds()
 
   private struct State {
     var isStopping = false
@@ -36,12 +39,14 @@ final class Housekeeping: Sendable {
   }
 
   private func run() {
+    var start = started
     var nextCleanup = Clock.monotonic()
     // Often enough that a session goes soon after its time.
     let pause = UInt64(min(60, max(1, options.sessionLinger / 4))) * 1_000_000_000
     while true {
       if Clock.monotonic() >= nextCleanup {
-        clean(olderThan: options.tempMaxAge, dryRun: false)
+        clean(olderThan: options.tempMaxAge, leavingWhatChangedSince: start, dryRun: false)
+        start = .max
         nextCleanup = Clock.monotonic() + UInt64(max(60, options.cleanupInterval)) * 1_000_000_000
       }
       storage.removeFinishedSessions(linger: options.sessionLinger, at: Clock.now())
@@ -54,8 +59,8 @@ final class Housekeeping: Sendable {
 
   /// Cleans up now, and says in the log what was done.
   @discardableResult
-  func clean(olderThan age: Int64, dryRun: Bool) -> CleanupReport {
-    let report = storage.cleanupTempFiles(olderThan: age, dryRun: dryRun)
+  func clean(olderThan age: Int64, leavingWhatChangedSince start: Int64 = .max, dryRun: Bool) -> CleanupReport {
+    let report = storage.cleanupTempFiles(olderThan: age, leavingWhatChangedSince: start, dryRun: dryRun)
     logger.info(
       "cleanup", metadata: ["deleted": "\(report.deleted)", "bytes": "\(report.bytes)", "dryRun": "\(dryRun)"])
     for failure in report.failures {

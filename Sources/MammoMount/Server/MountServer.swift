@@ -69,6 +69,7 @@ package final class MountServer: Sendable {
   /// Mounts and serves until unmounted, or until one of the signals that end a program.
   package func run() throws(StorageError) {
     let signals = lx_signalfd_for_end()
+    let housekeeping = Housekeeping(storage: storage, options: options, logger: logger)
     do throws(Errno) {
       try session.mount(at: options.mountPoint)
     } catch {
@@ -79,7 +80,6 @@ package final class MountServer: Sendable {
       var record = [UInt8](repeating: 0, count: 128)
       if read(signals, &record, record.count) > 0 { session.stop() }
     }
-    let housekeeping = Housekeeping(storage: storage, options: options, logger: logger)
     housekeeping.start()
     let control = ControlSocket(storage: storage, housekeeping: housekeeping, logger: logger)
     control.start()

@@ -57,20 +57,20 @@ extension MountTree {
     if let inode = handles.inode(record.identity) {
       // By a descriptor that may write; one for reading, or for the name alone, may not.
       let writer = inode.booking.withLock { $0.handles.values.first { $0.isWriter }?.descriptor }
-      try storage.gate.changing { () throws(Errno) in
-        if let writer {
-          try Sys.truncate(writer, to: size)
-        } else {
-          try Sys.truncate(try Sys.reopen(target, O_WRONLY), to: size)
-        }
-      }
-      try book(inode)
+      try truncateBooked(inode, by: try writer ?? SharedDescriptor(try Sys.reopen(target, O_WRONLY)), to: size)
     } else {
-      let file = try Sys.reopen(target, O_WRONLY)
+      let file = SharedDescriptor(try Sys.reopen(target, O_WRONLY))
       try storage.gate.changing { () throws(Errno) in
-        let before = Int64(try Sys.stat(file).st_size)
-        try Sys.truncate(file, to: size)
-        bookGrowth(size - before, of: id)
+        try storage.sizes.holding(record.identity) { () throws(Errno) in
+          let before = Int64(try Sys.stat(file).st_size)
+          try Sys.truncate(file, to: size)
+          // Somebody may have opened it meanwhile.
+          if let inode = handles.inode(record.identity) {
+            try bookHeld(inode)
+          } else {
+            bookGrowth(size - before, of: id)
+          }
+        }
       }
     }
     if record.place == .chunk { try session(of: record.parent).saved(record.name, size: size) }

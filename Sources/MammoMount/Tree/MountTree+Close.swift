@@ -10,7 +10,7 @@ extension MountTree {
     try answering("close", node) {
       switch handles[handle] {
       case .file(let file): try closed(file, caller)
-      case .marker(let draft): try closedMarker(draft, caller)
+      case .marker(let draft): try closedMarker(draft, node, caller)
       case .snapshot, .folder, nil: return
       }
     }
@@ -34,8 +34,8 @@ extension MountTree {
     guard !others else { return false }
     // A file that has its name already has nothing to wait for.
     guard let record = nodes[file.inode.node], isPending(record) || record.place == .chunk else { return true }
-    let answer = DescriptorHolders(name: record.name).amongRelated(closing: caller.process, opener: file.opener)
-    return answer == .none
+    let holders = DescriptorHolders(name: record.name, inode: record.identity.inode)
+    return holders.ofNewFile(closing: caller.process, opener: file.opener) == .none
   }
 
   private func isPending(_ record: Node) -> Bool {
@@ -66,24 +66,45 @@ extension MountTree {
   /// - Returns: whether it was.
   @discardableResult
   func publish(_ file: OpenFile, durably: Bool) throws -> Bool {
-    try storage.gate.changing {
-      guard !nodes.isOrphan(file.inode.node), let record = nodes[file.inode.node], !record.place.isWorkName,
-        record.place.isStaged, let parent = nodes[record.parent],
-        let staged = storage.pending.staged(record.name, in: parent.identity)
-      else { return false }
-      let size = try bookHeld(file.inode)
-      let target = try descriptor(of: record.parent)
-      try storage.staging.publish(
-        staged, file.descriptor.raw, origin: path(of: file.inode.node), as: record.name, in: target.raw,
-        durably: durably)
-      storage.pending.remove(record.name, in: parent.identity)
-      let account = account(of: record.place, in: record.parent)
-      let tally = Tally(size: size, count: 1)
-      storage.ledger.record(Tally() - tally, to: account, in: nil)
-      storage.ledger.record(tally, to: account, in: parent.identity, file: record.identity)
-      if let chunk = file.state.withLock({ $0.chunk }) { chunk.session.saved(chunk.name, size: size) }
-      return true
+    guard let folder = pendingFolder(of: file) else { return false }
+    // Before the lock, which then is not held for long.
+    if durably { try Sys.synchronizeData(file.descriptor) }
+    let target = try storage.gate.changing { () throws -> SharedDescriptor? in
+      try storage.names.holding(folder) { try publishHeld(file, in: folder, durably: durably) }
     }
+    guard let target else { return false }
+    if durably { try Sys.synchronize(target) }
+    return true
+  }
+
+  /// The folder in which a file waits for its name; `nil` where it has its name, or is to have none.
+  private func pendingFolder(of file: OpenFile) -> FileIdentity? {
+    guard !nodes.isOrphan(file.inode.node), let record = nodes[file.inode.node], !record.place.isWorkName,
+      record.place.isStaged, let parent = nodes[record.parent],
+      storage.pending.staged(record.name, in: parent.identity) != nil
+    else { return nil }
+    return parent.identity
+  }
+
+  /// Within the gate, with the folder's lock.
+  ///
+  /// - Returns: the folder, if the file still waited for its name there.
+  private func publishHeld(_ file: OpenFile, in folder: FileIdentity, durably: Bool) throws -> SharedDescriptor? {
+    guard pendingFolder(of: file) == folder, let record = nodes[file.inode.node],
+      let staged = storage.pending.staged(record.name, in: folder)
+    else { return nil }
+    let size = try bookHeld(file.inode)
+    let target = try descriptor(of: record.parent)
+    try storage.staging.publish(
+      staged, file.descriptor.raw, origin: path(of: file.inode.node), as: record.name, in: target.raw,
+      durably: durably)
+    storage.pending.remove(record.name, in: folder)
+    let account = account(of: record.place, in: record.parent)
+    let tally = Tally(size: size, count: 1)
+    storage.ledger.record(Tally() - tally, to: account, in: nil)
+    storage.ledger.record(tally, to: account, in: folder, file: record.identity)
+    if let chunk = file.state.withLock({ $0.chunk }) { chunk.session.saved(chunk.name, size: size) }
+    return target
   }
 
   package func release(_ node: NodeID, _ handle: HandleID) {
@@ -117,7 +138,15 @@ extension MountTree {
         noteUnattended(error, "close", node)
       }
     }
-    let last = handles.release(handle, file)
+    let last = storage.gate.changing {
+      storage.sizes.holding(file.inode.identity) { () -> OpenInode? in
+        // What was written since the close, by way of a mapping.
+        if file.isWriter {
+          do { try bookHeld(file.inode) } catch { noteUnattended(error, "close", node) }
+        }
+        return handles.release(handle, file)
+      }
+    }
     if let backing = last?.backing { notifier?.unregisterBacking(backing) }
     let (chunk, wasClosing) = file.state.withLock { ($0.chunk, $0.isClosing) }
     if let chunk { chunk.session.closed(chunk.name, wasClosing: wasClosing) }
@@ -125,14 +154,14 @@ extension MountTree {
 
   /// A new file whose writes failed never gets its name: a chunk goes, an image is kept in the workspace.
   private func cutOff(_ file: OpenFile) throws {
+    guard let folder = pendingFolder(of: file) else { return }
     try storage.gate.changing {
-      guard let record = nodes[file.inode.node], !record.place.isWorkName, let parent = nodes[record.parent],
-        storage.pending.staged(record.name, in: parent.identity) != nil
-      else { return }
-      let path = path(of: file.inode.node)
-      try storage.cutOff(
-        record.name, in: parent.identity, account: account(of: record.place, in: record.parent), path: path,
-        keep: record.place != .chunk)
+      try storage.names.holding(folder) {
+        guard pendingFolder(of: file) == folder, let record = nodes[file.inode.node] else { return }
+        try storage.cutOff(
+          record.name, in: folder, account: account(of: record.place, in: record.parent),
+          path: path(of: file.inode.node), keep: record.place != .chunk)
+      }
     }
   }
 }

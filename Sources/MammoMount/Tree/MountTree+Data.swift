@@ -79,7 +79,11 @@ extension MountTree {
       record.place == .image(.images) || record.place == .image(.thumbnails) || record.place == .chunk,
       !nodes.isOrphan(file.inode.node)
     {
-      return try storage.staging.settle(file.descriptor.raw, in: try descriptor(of: record.parent).raw)
+      try Sys.synchronizeData(file.descriptor)
+      try storage.sizes.holding(record.identity) {
+        try storage.staging.forget(record.identity, file.descriptor.raw)
+      }
+      return try Sys.synchronize(try descriptor(of: record.parent))
     }
     if dataOnly { try Sys.synchronizeData(file.descriptor) } else { try Sys.synchronize(file.descriptor) }
   }

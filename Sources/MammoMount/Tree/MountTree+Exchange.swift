@@ -6,6 +6,7 @@ internal import SystemPackage
 
 /// `RENAME_EXCHANGE`, and the rename that completes an upload.
 extension MountTree {
+  /// Within the gate, alone.
   func exchange(_ source: Side, _ target: Side) throws {
     guard let a = source.found, let b = target.found else { throw Errno.noSuchFileOrDirectory }
     guard a.stat.isFolder == b.stat.isFolder || source.place == .workspaceEntry && target.place == .workspaceEntry
@@ -17,21 +18,19 @@ extension MountTree {
         throw StorageError.notHere(target.name.description, rule: "a month folder holds regular files only")
       }
     }
-    try storage.gate.still {
-      let moved = try movement(source, a, target)
-      let back = try movement(target, b, source)
-      if !a.stat.isFolder {
-        // Either may get an image's name now.
-        for side in [a, b] where side.stat.isRegularFile { try settle(side.location, side.stat) }
-      }
-      try Sys.rename(
-        a.location.name, in: a.location.folder.raw, to: b.location.name, in: b.location.folder.raw,
-        flags: lx_RENAME_EXCHANGE)
-      moved()
-      back()
-      renamed(a.stat, source, target)
-      renamed(b.stat, target, source)
+    let moved = try movement(source, a, target)
+    let back = try movement(target, b, source)
+    if !a.stat.isFolder {
+      // Either may get an image's name now.
+      for side in [a, b] where side.stat.isRegularFile { try settle(side.location, side.stat) }
     }
+    try Sys.rename(
+      a.location.name, in: a.location.folder.raw, to: b.location.name, in: b.location.folder.raw,
+      flags: lx_RENAME_EXCHANGE)
+    moved()
+    back()
+    renamed(a.stat, source, target)
+    renamed(b.stat, target, source)
     if source.place == .chunk, target.place == .chunk, let session = sessionIfAny(source.folder) {
       session.saved(source.name, size: Int64(b.stat.st_size))
       session.saved(target.name, size: Int64(a.stat.st_size))
@@ -42,7 +41,7 @@ extension MountTree {
   private func settle(_ location: Location, _ stat: stat) throws {
     let file = try Sys.open(location.name, in: location.folder, O_RDONLY)
     try Sys.synchronizeData(file)
-    try storage.staging.forget(FileIdentity(stat))
+    try storage.sizes.holding(FileIdentity(stat)) { try storage.staging.forget(FileIdentity(stat)) }
   }
 
   private func renamed(_ stat: stat, _ from: Side, _ to: Side) {
@@ -97,6 +96,11 @@ extension MountTree {
     let file = try Sys.open(found.location.name, in: found.location.folder, O_RDONLY)
     let content = try Sys.readAll(file, limit: CompletionRequest.longestMarker + 1)
     try complete(session, marker: content, owner: Owner(user: caller.user, group: caller.group))
-    try storage.gate.changing { try remove(source.name, in: source.folder, source.place, found) }
+    try storage.gate.changing {
+      try storage.names.holding(source.folder.node.identity) {
+        guard let found = try find(source.name, in: source.folder) else { return }
+        try remove(source.name, in: source.folder, source.place, found)
+      }
+    }
   }
 }

@@ -78,9 +78,13 @@ extension MountTree {
     if session.isAssembling { throw StorageError.completing("another file") }
     guard !session.hasChunks, !markers.exist(for: name) else { throw Errno.directoryNotEmpty }
     let inside = try Sys.openFolder(name, in: folder.descriptor)
-    guard let stat = try? Sys.stat(Layout.result, in: inside) else { return }
-    try Sys.unlink(Layout.result, in: inside)
-    try storage.removed(stat, from: .temp, in: identity)
+    let raw = inside.raw
+    guard (try? Sys.stat(Layout.result, in: raw)) != nil else { return }
+    _ = try storage.names.holding(identity) { () throws(Errno) in
+      try storage.replacing(Layout.result, in: raw, identity, from: .temp) { () throws(Errno) in
+        try Sys.unlink(Layout.result, in: raw)
+      }
+    }
   }
 
   package func unlink(_ name: EntryName, in parent: NodeID, _ caller: Caller) throws(Errno) {
@@ -91,15 +95,17 @@ extension MountTree {
       if place == .marker { return try unlinkMarker(in: folder) }
       if place == .chunk, let session = sessionIfAny(folder) { try session.checkReceiving() }
       try storage.gate.changing {
-        guard let found = try find(name, in: folder) else { throw Errno.noSuchFileOrDirectory }
-        guard !found.stat.isFolder else { throw Errno.isDirectory }
-        try remove(name, in: folder, place, found)
+        try storage.names.holding(folder.node.identity) {
+          guard let found = try find(name, in: folder) else { throw Errno.noSuchFileOrDirectory }
+          guard !found.stat.isFolder else { throw Errno.isDirectory }
+          try remove(name, in: folder, place, found)
+        }
       }
       if place == .chunk { sessionIfAny(folder)?.removed(name) }
     }
   }
 
-  /// Removes a file's name, staged or not, and books it. Within the gate.
+  /// Removes a file's name, staged or not, and books it. Within the gate, with the folder's lock and no file's.
   func remove(_ name: FileName, in folder: Folder, _ place: Place, _ found: (location: Location, stat: stat)) throws {
     let identity = FileIdentity(found.stat)
     let kept = try keepReachable(identity, found.location.name, in: found.location.folder.raw)
@@ -109,8 +115,12 @@ extension MountTree {
       if found.location.isStaged {
         _ = try storage.removePending(name, in: folder.node.identity, account: account)
       } else {
-        try Sys.unlink(found.location.name, in: found.location.folder)
-        isGone = try storage.removed(found.stat, from: account, in: folder.node.identity)
+        isGone =
+          try storage.replacing(
+            found.location.name, in: found.location.folder.raw, folder.node.identity, from: account
+          ) { () throws(Errno) in
+            try Sys.unlink(found.location.name, in: found.location.folder)
+          }?.isGone ?? true
       }
     } catch {
       kept.undo()

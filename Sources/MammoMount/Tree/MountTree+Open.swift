@@ -35,27 +35,28 @@ extension MountTree {
     do {
       let isWriting = flags & O_ACCMODE != O_RDONLY
       let descriptor = try reopen(try reach(id), flags)
-      if flags & O_TRUNC != 0 {
-        try storage.gate.changing { () throws(Errno) in try truncateUnbooked(descriptor, id, record) }
-      }
-      return try insert(
+      let opened = try insert(
         id, record.place, FileIdentity(try Sys.stat(descriptor)), descriptor, isWriting, caller,
         chunk: session.flatMap { session in chunk.map { (session, $0) } })
+      guard flags & O_TRUNC != 0, case .file(let file)? = handles[opened.handle] else { return opened }
+      do {
+        try truncateBooked(file.inode, by: descriptor, to: 0)
+        return opened
+      } catch {
+        if let backing = handles.release(opened.handle, file)?.backing { notifier?.unregisterBacking(backing) }
+        throw error
+      }
     } catch {
       if let chunk { session?.closed(chunk, wasClosing: false) }
       throw error
     }
   }
 
-  /// `O_TRUNC` on a file that may or may not be open elsewhere.
-  private func truncateUnbooked(_ file: SharedDescriptor, _ id: NodeID, _ record: Node) throws(Errno) {
-    if let inode = handles.inode(record.identity) {
-      try Sys.truncate(file, to: 0)
+  /// Truncates an open file and books what that changes.
+  func truncateBooked(_ inode: OpenInode, by descriptor: SharedDescriptor, to size: Int64) throws(Errno) {
+    try storage.gate.changing { () throws(Errno) in
+      try Sys.truncate(descriptor, to: size)
       try bookHeld(inode)
-    } else {
-      let before = Int64(try Sys.stat(file).st_size)
-      try Sys.truncate(file, to: 0)
-      bookGrowth(-before, of: id)
     }
   }
 
@@ -75,12 +76,15 @@ extension MountTree {
     _ id: NodeID, _ place: Place, _ identity: FileIdentity, _ descriptor: SharedDescriptor, _ isWriter: Bool,
     _ caller: Caller, chunk: (UploadSession, FileName)?
   ) throws(Errno) -> OpenedFile {
-    let size = Int64(try Sys.stat(descriptor).st_size)
-    let opened = handles.insert(identity) {
-      OpenInode(
-        identity: identity, node: id, backing: dataPath.backing(descriptor.raw, for: place, notifier), size: size)
-    } _: { inode in
-      OpenFile(inode: inode, descriptor: descriptor, isWriter: isWriter, opener: caller.process)
+    let opened = try storage.sizes.holding(identity) { () throws(Errno) in
+      // As the ledger has it: nobody changes and books it between here and the table.
+      let size = Int64(try Sys.stat(descriptor).st_size)
+      return handles.insert(identity) {
+        OpenInode(
+          identity: identity, node: id, backing: dataPath.backing(descriptor.raw, for: place, notifier), size: size)
+      } _: { inode in
+        OpenFile(inode: inode, descriptor: descriptor, isWriter: isWriter, opener: caller.process)
+      }
     }
     if let unused = opened.unused?.backing { notifier?.unregisterBacking(unused) }
     opened.file.state.withLock { $0.chunk = chunk }

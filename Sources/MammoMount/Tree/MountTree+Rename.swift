@@ -22,19 +22,35 @@ extension MountTree {
       guard flags & ~(lx_RENAME_NOREPLACE | lx_RENAME_EXCHANGE) == 0,
         flags != lx_RENAME_NOREPLACE | lx_RENAME_EXCHANGE
       else { throw Errno.invalidArgument }
-      let source = try source(FileName(nulTerminated: name.nulTerminated), in: try folder(parent))
-      guard let stat = source.found?.stat else { throw Errno.noSuchFileOrDirectory }
-      let target = try target(FileName(nulTerminated: newName.nulTerminated), in: try folder(newParent), of: stat)
-      try checkPlaces(source, stat, target)
-      if target.found != nil, flags == lx_RENAME_NOREPLACE { throw Errno.fileExists }
-      if target.place == .marker { return try completeByRename(source, target, caller) }
-      if source.folder.id == target.folder.id, source.name == target.name { return }
-      if flags == lx_RENAME_EXCHANGE {
-        try exchange(source, target)
-      } else if stat.isFolder {
-        try renameFolder(source, target)
+      let (name, newName) = (
+        FileName(nulTerminated: name.nulTerminated), FileName(nulTerminated: newName.nulTerminated)
+      )
+      let (folder, newFolder) = (try folder(parent), try folder(newParent))
+      func sides() throws -> (source: Side, target: Side, stat: stat) {
+        let source = try source(name, in: folder)
+        guard let stat = source.found?.stat else { throw Errno.noSuchFileOrDirectory }
+        let target = try target(newName, in: newFolder, of: stat)
+        try checkPlaces(source, stat, target)
+        if target.found != nil, flags == lx_RENAME_NOREPLACE { throw Errno.fileExists }
+        return (source, target, stat)
+      }
+      let first = try sides()
+      if first.target.place == .marker { return try completeByRename(first.source, first.target, caller) }
+      if folder.id == newFolder.id, name == newName { return }
+      // Looked up again under the locks: a close may be publishing either of them.
+      if flags == lx_RENAME_EXCHANGE || first.stat.isFolder {
+        // Alone: the counter and those who book by folder see it before or after, not half way.
+        try storage.gate.still {
+          let (source, target, _) = try sides()
+          if flags == lx_RENAME_EXCHANGE { try exchange(source, target) } else { try renameFolder(source, target) }
+        }
       } else {
-        try renameFile(source, target)
+        try storage.gate.changing {
+          try storage.names.holding(folder.node.identity, and: newFolder.node.identity) {
+            let (source, target, _) = try sides()
+            try renameFile(source, target)
+          }
+        }
       }
     }
   }
@@ -105,13 +121,13 @@ extension MountTree {
       try session.opened(target.name)
       session.closed(target.name, wasClosing: false)
     }
-    try storage.gate.changing { try move(source, found, target) }
+    try move(source, found, target)
     if source.place == .chunk { sessionIfAny(source.folder)?.removed(source.name) }
     let size = handles.inode(FileIdentity(found.stat)).map { $0.booking.withLock { $0.size } }
     session?.saved(target.name, size: size ?? Int64(found.stat.st_size))
   }
 
-  /// Gives a file its new name, and what was there before goes.
+  /// Gives a file its new name, and what was there before goes. Within the gate, with both folders' locks.
   private func move(_ source: Side, _ found: (location: Location, stat: stat), _ target: Side) throws {
     let identity = FileIdentity(found.stat)
     let before = (
@@ -124,13 +140,22 @@ extension MountTree {
       (stat: $0.stat, kept: try keepReachable(FileIdentity($0.stat), $0.location.name, in: $0.location.folder.raw))
     }
     do {
-      try moving(found.stat, from: before) { [self] in
-        let staged = storage.pending.staged(target.name, in: target.folder.node.identity) != nil
-        return (
-          account(of: target.place, in: target.folder.id), staged ? nil : target.folder.node.identity
-        )
-      } _: {
-        try relocate(source, found, target, isBeingWritten)
+      if let replaced = target.found, target.place.isWorkName || replaced.location.isStaged {
+        // It has no name in the storage root that a rename could replace.
+        try remove(target.name, in: target.folder, target.place, replaced)
+      }
+      let inTheWay = target.found.flatMap {
+        target.place.isWorkName || $0.location.isStaged ? nil : FileIdentity($0.stat)
+      }
+      try storage.sizes.holding(identity, and: inTheWay) {
+        let stat = try Sys.stat(found.location.name, in: found.location.folder)
+        let replaced = try inTheWay.map { _ in try Sys.stat(target.name, in: target.folder.descriptor) }
+        try moving(stat, from: before) { [self] in
+          let staged = storage.pending.staged(target.name, in: target.folder.node.identity) != nil
+          return (account(of: target.place, in: target.folder.id), staged ? nil : target.folder.node.identity)
+        } _: {
+          try relocate(source, found, target, isBeingWritten, replacing: replaced)
+        }
       }
     } catch {
       kept?.kept.undo()
@@ -143,15 +168,14 @@ extension MountTree {
 
   /// The system calls of a rename: between names, from staged to named, or the other way.
   private func relocate(
-    _ source: Side, _ found: (location: Location, stat: stat), _ target: Side, _ isBeingWritten: Bool
+    _ source: Side, _ found: (location: Location, stat: stat), _ target: Side, _ isBeingWritten: Bool,
+    replacing inTheWay: stat?
   ) throws {
     let staging = try storage.staging
     let (from, to) = (source.folder.node.identity, target.folder.node.identity)
-    let replaced = target.found
     let path = path(of: target.folder.id, target.name)
-    if found.location.isStaged, target.place.isWorkName || (replaced == nil && isBeingWritten) {
+    if found.location.isStaged, target.place.isWorkName || (target.found == nil && isBeingWritten) {
       // It stays staged, under another name in the mount.
-      if let replaced { try remove(target.name, in: target.folder, target.place, replaced) }
       let file = try Sys.openPath(found.location.name, in: found.location.folder)
       Staging.setOrigin(path, of: file.raw)
       storage.pending.remove(source.name, in: from)
@@ -159,7 +183,6 @@ extension MountTree {
       return
     }
     if target.place.isWorkName {
-      if let replaced { try remove(target.name, in: target.folder, target.place, replaced) }
       let staged = staging.nextName()
       let file = try Sys.openPath(found.location.name, in: found.location.folder)
       try staging.forget(FileIdentity(found.stat))
@@ -168,9 +191,6 @@ extension MountTree {
       storage.pending.add(target.name, in: to, staged: staged)
       return
     }
-    // A staged file in the way has no name in the storage root to be replaced.
-    let inTheWay = replaced.flatMap { $0.location.isStaged ? nil : $0.stat }
-    if let replaced, replaced.location.isStaged { try remove(target.name, in: target.folder, target.place, replaced) }
     if found.location.isStaged {
       let file = try Sys.open(found.location.name, in: found.location.folder, O_RDONLY)
       try staging.publish(
@@ -182,6 +202,9 @@ extension MountTree {
         // It becomes an image now: its bytes are on disk before its name is.
         let file = try Sys.open(source.name, in: source.folder.descriptor, O_RDONLY)
         try Sys.synchronizeData(file)
+      } else if target.place == .workspaceEntry {
+        // Its record would be a second name, which files of the workspace may have and images do not.
+        try staging.forget(FileIdentity(found.stat))
       }
       try Sys.rename(
         source.name, in: source.folder.descriptor.raw, to: target.name, in: target.folder.descriptor.raw)
@@ -204,35 +227,33 @@ extension MountTree {
 
   // MARK: Folders
 
+  /// Within the gate, alone.
   private func renameFolder(_ source: Side, _ target: Side) throws {
     guard let found = source.found else { throw Errno.noSuchFileOrDirectory }
     if let replaced = target.found?.stat {
       guard replaced.isFolder else { throw Errno.notDirectory }
       guard storage.pending.isEmpty(FileIdentity(replaced)) else { throw Errno.directoryNotEmpty }
     }
-    // Alone: the counter and those who book by folder see it before or after, not half way.
-    try storage.gate.still {
-      let kept = try target.found.map {
-        try keepReachable(FileIdentity($0.stat), target.name, in: $0.location.folder.raw)
-      }
-      let moved = try tallyToMove(source, target)
-      do throws(Errno) {
-        try Sys.rename(
-          source.name, in: source.folder.descriptor.raw, to: target.name, in: target.folder.descriptor.raw)
-      } catch {
-        kept?.undo()
-        throw error
-      }
-      if let replaced = target.found?.stat { nodes.unlinked(FileIdentity(replaced)) }
-      let identity = FileIdentity(found.stat)
-      nodes.renamed(
-        identity, from: (source.folder.id, source.name),
-        to: Node(place: target.place, parent: target.folder.id, name: target.name, identity: identity))
-      if let moved { storage.ledger.move(moved.tally, from: moved.from, to: moved.to, in: moved.area) }
-      if case .user(let area) = target.place {
-        if target.found != nil { storage.ledger.userFolderVanished(target.name, from: area) }
-        storage.ledger.userFolderRenamed(source.name, to: target.name, in: area)
-      }
+    let kept = try target.found.map {
+      try keepReachable(FileIdentity($0.stat), target.name, in: $0.location.folder.raw)
+    }
+    let moved = try tallyToMove(source, target)
+    do throws(Errno) {
+      try Sys.rename(
+        source.name, in: source.folder.descriptor.raw, to: target.name, in: target.folder.descriptor.raw)
+    } catch {
+      kept?.undo()
+      throw error
+    }
+    if let replaced = target.found?.stat { nodes.unlinked(FileIdentity(replaced)) }
+    let identity = FileIdentity(found.stat)
+    nodes.renamed(
+      identity, from: (source.folder.id, source.name),
+      to: Node(place: target.place, parent: target.folder.id, name: target.name, identity: identity))
+    if let moved { storage.ledger.move(moved.tally, from: moved.from, to: moved.to, in: moved.area) }
+    if case .user(let area) = target.place {
+      if target.found != nil { storage.ledger.userFolderVanished(target.name, from: area) }
+      storage.ledger.userFolderRenamed(source.name, to: target.name, in: area)
     }
   }
 

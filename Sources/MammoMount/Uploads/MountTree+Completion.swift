@@ -9,24 +9,24 @@ internal import SystemPackage
 extension MountTree {
   /// A descriptor of a draft was closed.
   ///
-  /// A close with another descriptor still there is not the end of writing: a
+  /// A close with another descriptor known to be there is not the end of writing: a
   /// shell closes a duplicate before it writes, a child may end before its parent
-  /// writes. Then a later close, or the release, decides.
-  func closedMarker(_ draft: MarkerDraft, _ caller: Caller) throws {
-    guard !draft.state.withLock({ $0.isDead }) else { return }
-    let holders = DescriptorHolders(name: Layout.result)
-    guard let found = holders.amongAll(closing: caller.process) else { return }
-    // Other opens have descriptors of their own.
-    guard found <= max(0, otherOpens(than: draft)) else { return }
-    try tryCompletion(draft, isLastClose: true)
+  /// writes. Then a later close decides. Where it cannot be told, a marker with
+  /// content is taken at its word, and an empty one waits for its release.
+  func closedMarker(_ draft: MarkerDraft, _ node: NodeID, _ caller: Caller) throws {
+    guard !draft.state.withLock({ $0.isDead }), let inode = nodes[node]?.identity.inode else { return }
+    let holders = DescriptorHolders(name: Layout.result, inode: inode)
+    switch holders.ofMarker(closing: caller.process, opener: draft.opener) {
+    case .some: return
+    case .none: try tryCompletion(draft)
+    case .unknown: if try Sys.stat(draft.descriptor).st_size > 0 { try tryCompletion(draft) }
+    }
   }
-
-  private func otherOpens(than draft: MarkerDraft) -> Int { markers.count(for: draft.session.name) - 1 }
 
   /// No descriptor of a draft is left.
   func releaseMarker(_ draft: MarkerDraft, _ node: NodeID) {
     do {
-      try tryCompletion(draft, isLastClose: true)
+      try tryCompletion(draft)
     } catch {
       noteUnattended(error, "close", node)
     }
@@ -38,7 +38,7 @@ extension MountTree {
   }
 
   /// Completes the session as the draft says, unless that was tried with the same words before.
-  private func tryCompletion(_ draft: MarkerDraft, isLastClose: Bool) throws {
+  private func tryCompletion(_ draft: MarkerDraft) throws {
     let content = try Sys.readAll(draft.descriptor, limit: CompletionRequest.longestMarker + 1)
     let isNew = draft.state.withLock { state in
       guard !state.isDead, state.tried != content else { return false }

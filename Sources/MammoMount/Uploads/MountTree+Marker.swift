@@ -105,9 +105,11 @@ extension MountTree {
     if session.isAssembling { throw StorageError.completing("another file") }
     if session.record != nil {
       return try storage.gate.changing {
-        let stat = try Sys.stat(Layout.result, in: folder.descriptor)
-        try Sys.unlink(Layout.result, in: folder.descriptor)
-        try storage.removed(stat, from: .temp, in: folder.node.identity)
+        try storage.names.holding(folder.node.identity) {
+          _ = try storage.replacing(
+            Layout.result, in: folder.descriptor.raw, folder.node.identity, from: .temp
+          ) { () throws(Errno) in try Sys.unlink(Layout.result, in: folder.descriptor) }
+        }
       }
     }
     guard markers.kill(for: session.name) else { throw Errno.noSuchFileOrDirectory }

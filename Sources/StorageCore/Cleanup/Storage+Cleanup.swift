@@ -25,10 +25,14 @@ extension Storage {
   /// - Parameters:
   ///   - age: in seconds.
   ///   - moment: seconds since 1970.
+  ///   - start: nanoseconds since 1970; what was changed since then is not touched, even where a copying tool gave it
+  ///     an old modification time.
   public func cleanupTempFiles(
-    olderThan age: Int64 = 24 * 3600, at moment: Int64? = nil, dryRun: Bool = false
+    olderThan age: Int64 = 24 * 3600, at moment: Int64? = nil, leavingWhatChangedSince start: Int64 = .max,
+    dryRun: Bool = false
   ) -> CleanupReport {
-    let sweep = Sweep(storage: self, limit: (moment ?? Clock.now()) - age, dryRun: dryRun)
+    let sweep = Sweep(
+      storage: self, limit: (moment ?? Clock.now()) - age, untouchedSince: start, dryRun: dryRun)
     return sweep.run()
   }
 

@@ -6,6 +6,8 @@ struct Sweep {
   let storage: Storage
   /// What was modified before this moment (seconds since 1970) is idle.
   let limit: Int64
+  /// What was changed since this moment (nanoseconds since 1970) stays, however old its modification time says it is.
+  var untouchedSince: Int64 = .max
   let dryRun: Bool
 
   func run() -> CleanupReport {
@@ -69,7 +71,11 @@ struct Sweep {
       guard let stat = try? Sys.stat(staged, in: staging.folder), isIdle(stat), !isOpen(stat) else { continue }
       if !dryRun {
         let gone = attempt(key.name.description, &report) { () throws(Errno) in
-          try storage.gate.changing { () throws(Errno) in try storage.removePending(key.name, in: key.folder) }
+          try storage.gate.changing { () throws(Errno) in
+            try storage.names.holding(key.folder) { () throws(Errno) in
+              try storage.removePending(key.name, in: key.folder)
+            }
+          }
         }
         guard gone ?? false else { continue }
       }
@@ -115,11 +121,11 @@ struct Sweep {
     if dryRun { return true }
     let done: Void? = attempt(path, &report) { () throws(Errno) in
       try storage.gate.changing { () throws(Errno) in
-        if stat.isFolder {
-          try Sys.removeFolder(name, in: folder)
-        } else {
-          try Sys.unlink(name, in: folder)
-          try storage.removed(stat, from: .temp, in: here)
+        guard !stat.isFolder else { return try Sys.removeFolder(name, in: folder) }
+        try storage.names.holding(here) { () throws(Errno) in
+          _ = try storage.replacing(name, in: folder, here, from: .temp) { () throws(Errno) in
+            try Sys.unlink(name, in: folder)
+          }
         }
       }
       storage.observer?.changed(name, in: here)
@@ -129,7 +135,9 @@ struct Sweep {
 
   // MARK: Questions
 
-  private func isIdle(_ stat: stat) -> Bool { Int64(stat.st_mtim.tv_sec) < limit }
+  private func isIdle(_ stat: stat) -> Bool {
+    Int64(stat.st_mtim.tv_sec) < limit && Clock.nanoseconds(stat.st_ctim) < untouchedSince
+  }
 
   private func isOpen(_ stat: stat) -> Bool { storage.observer?.isOpen(FileIdentity(stat)) ?? false }
 

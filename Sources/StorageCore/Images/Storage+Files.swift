@@ -71,11 +71,13 @@ extension Storage {
     }
     try StorageError.wrap("deleting \(path)") { () throws(Errno) in
       try gate.changing { () throws(Errno) in
-        let folder = try root.openFolder(path.folder)
-        let stat = try Sys.stat(path.fileName, in: folder)
+        let folder = SharedDescriptor(try root.openFolder(path.folder))
         let identity = FileIdentity(try Sys.stat(folder))
-        try Sys.unlink(path.fileName, in: folder)
-        try removed(stat, from: account(of: path), in: identity)
+        try names.holding(identity) { () throws(Errno) in
+          _ = try replacing(path.fileName, in: folder.raw, identity, from: account(of: path)) { () throws(Errno) in
+            try Sys.unlink(path.fileName, in: folder)
+          }
+        }
         try Sys.synchronize(folder)
         observer?.changed(path.fileName, in: identity)
       }

@@ -5,6 +5,7 @@ internal import SystemPackage
 /// Brings what was published at close onto the disk, soon and in few steps, and then drops its record.
 final class Settler: Sendable {
   private let folder: SharedDescriptor
+  private let sizes: LockStripes
   private let queue = Monitor(Queue())
 
   private struct Queue {
@@ -21,7 +22,10 @@ final class Settler: Sendable {
   /// How long a file may wait for others to be settled with it, in nanoseconds.
   private static let gathering: UInt64 = 500_000_000
 
-  init(folder: SharedDescriptor) { self.folder = folder }
+  init(folder: SharedDescriptor, sizes: LockStripes) {
+    self.folder = folder
+    self.sizes = sizes
+  }
 
   func add(_ staged: FileName, _ file: FileIdentity) {
     let starts = queue.change { queue in
@@ -54,8 +58,10 @@ final class Settler: Sendable {
         settled = batch.filter { synchronize($0.1) }.map(\.0)
       }
       for file in settled {
-        guard let staged = take(file) else { continue }
-        dropRecord(staged)
+        // With the file's lock, so that whoever counts its names counts the record or not, but never half of it.
+        sizes.holding(file) {
+          if let staged = take(file) { dropRecord(staged) }
+        }
       }
     }
   }

@@ -25,10 +25,10 @@ package final class Staging: Sendable {
   /// Nothing survives a power cut there anyway, and nothing is torn.
   private let isVolatile: Bool
 
-  init(folder: SharedDescriptor, firstNumber: UInt64) {
+  init(folder: SharedDescriptor, firstNumber: UInt64, sizes: LockStripes) {
     isVolatile = lx_filesystem_type(folder.raw) == lx_TMPFS_MAGIC
     self.folder = folder
-    settler = Settler(folder: folder)
+    settler = Settler(folder: folder, sizes: sizes)
     counter = Atomic(firstNumber)
   }
 
@@ -55,7 +55,7 @@ package final class Staging: Sendable {
   ///   - descriptor: the file, open for reading or writing.
   ///   - origin: the final path, for the record.
   ///   - flags: of `renameat2`; without `RENAME_NOREPLACE` an existing file is replaced.
-  ///   - durably: wait until the file and its name are on disk.
+  ///   - durably: the file is on disk before it has the name. The caller synchronises the folder, holding no lock.
   package func publish(
     _ staged: FileName, _ descriptor: CInt, origin: String, as name: FileName, in target: CInt,
     flags: UInt32 = Staging.noReplace, durably: Bool = false
@@ -71,17 +71,11 @@ package final class Staging: Sendable {
     if !isVolatile { try Sys.synchronizeData(descriptor) }
     Self.removeOrigin(of: descriptor)
     try Sys.rename(staged, in: folder, to: name, in: target, flags: flags)
-    if durably { try Sys.synchronize(target) }
-  }
-
-  /// Makes a file that was published at close durable: on return it and its name are on disk.
-  package func settle(_ descriptor: CInt, in target: CInt) throws(Errno) {
-    try Sys.synchronizeData(descriptor)
-    try forget(FileIdentity(try Sys.stat(descriptor)), descriptor)
-    try Sys.synchronize(target)
   }
 
   /// Takes the record of a published file away, because the file is durable, or gone from its final name.
+  ///
+  /// The caller holds the file's lock.
   package func forget(_ file: FileIdentity, _ descriptor: CInt? = nil) throws(Errno) {
     guard let staged = settler.take(file) else { return }
     if let descriptor { Self.removeOrigin(of: descriptor) }

@@ -5,6 +5,8 @@ internal import SystemPackage
 extension Storage {
   /// Takes a file that will never be whole off its place: into the workspace, or away.
   ///
+  /// The caller holds the folder's lock, and no file's.
+  ///
   /// - Parameters:
   ///   - path: where it was going, for people.
   ///   - keep: whether what there is of it is worth keeping.

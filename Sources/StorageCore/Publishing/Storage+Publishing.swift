@@ -17,14 +17,20 @@ extension Storage {
           (path.names[depth], FileIdentity(try Sys.stat(try root.openFolder(Array(path.names[..<depth])))))
         }
         for depth in made { noteUserFolder(path.names, depth) }
+        let folderRaw = folder.raw
         let identity = FileIdentity(try Sys.stat(folder))
-        let replaced = try? Sys.stat(path.fileName, in: folder)
         let size = Int64(try Sys.stat(descriptor).st_size)
-        try staging.publish(
-          staged, descriptor, origin: path.description, as: path.fileName, in: folder.raw,
-          flags: overwriting ? 0 : lx_RENAME_NOREPLACE, durably: true)
-        if let replaced { try removed(replaced, from: account(of: path), in: identity) }
-        ledger.record(Tally(size: size, count: 1), to: account(of: path), in: identity)
+        // Before the lock, which then is not held for long.
+        try Sys.synchronizeData(descriptor)
+        try names.holding(identity) { () throws(Errno) in
+          try replacing(path.fileName, in: folderRaw, identity, from: account(of: path)) { () throws(Errno) in
+            try staging.publish(
+              staged, descriptor, origin: path.description, as: path.fileName, in: folderRaw,
+              flags: overwriting ? 0 : lx_RENAME_NOREPLACE, durably: true)
+          }
+          ledger.record(Tally(size: size, count: 1), to: account(of: path), in: identity)
+        }
+        try Sys.synchronize(folder)
         if let depth = made.first { try synchronizeFolders(path.names, from: depth) }
         changes.append((path.fileName, identity))
       }
@@ -47,7 +53,31 @@ extension Storage {
     }
   }
 
-  /// A name is gone; if it was the file's last, so is what it held.
+  /// Does what takes `name` away from the file that has it now, and books what is gone with it.
+  ///
+  /// The caller holds the folder's lock, and no file's.
+  /// - Returns: the file that lost the name, and whether that was its last.
+  @discardableResult
+  package func replacing(
+    _ name: FileName, in folder: CInt, _ here: FileIdentity, from account: Account, by change: () throws(Errno) -> Void
+  ) throws(Errno) -> (file: FileIdentity, isGone: Bool)? {
+    let found: stat
+    do throws(Errno) {
+      found = try Sys.stat(name, in: folder)
+    } catch .noSuchFileOrDirectory {
+      try change()
+      return nil
+    }
+    let file = FileIdentity(found)
+    return try sizes.holding(file) { () throws(Errno) in
+      // Again, because it may have grown, and because it may have lost its record and with that a second name.
+      let found = try Sys.stat(name, in: folder)
+      try change()
+      return (file, try removed(found, from: account, in: here))
+    }
+  }
+
+  /// A name is gone; if it was the file's last, so is what it held. The caller holds the file's lock.
   ///
   /// - Parameter stat: of the file before.
   /// - Returns: whether it was the last.

@@ -1,9 +1,20 @@
-internal import Glibc
+package import Glibc
 
 /// The time of day; everything that decides by time takes it as a parameter and gets it from here.
 package enum Clock {
   /// Seconds since 1970.
   package static func now() -> Int64 { Int64(time(nil)) }
+
+  /// Nanoseconds since 1970.
+  package static func nowInNanoseconds() -> Int64 {
+    var value = timespec()
+    clock_gettime(CLOCK_REALTIME, &value)
+    return nanoseconds(value)
+  }
+
+  package static func nanoseconds(_ moment: timespec) -> Int64 {
+    Int64(moment.tv_sec) * 1_000_000_000 + Int64(moment.tv_nsec)
+  }
 
   /// The year and month of a moment, local time.
   package static func yearAndMonth(at moment: Int64) -> (year: Int, month: Int) {

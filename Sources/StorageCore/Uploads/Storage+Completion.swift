@@ -175,11 +175,13 @@ extension Storage {
           try Sys.synchronize(folder)
         }
         ledger.record(Tally(size: Int64(size), count: 1), to: .temp, in: identity)
-        for chunk in chunks {
-          let stat = try Sys.stat(chunk.name, in: folder)
-          try Sys.unlink(chunk.name, in: folder)
-          try removed(stat, from: .temp, in: identity)
-          observer?.changed(chunk.name, in: identity)
+        try names.holding(identity) { () throws(Errno) in
+          for chunk in chunks {
+            _ = try replacing(chunk.name, in: folder, identity, from: .temp) { () throws(Errno) in
+              try Sys.unlink(chunk.name, in: folder)
+            }
+            observer?.changed(chunk.name, in: identity)
+          }
         }
         observer?.changed(Layout.result, in: identity)
       }

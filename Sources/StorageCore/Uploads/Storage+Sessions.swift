@@ -70,13 +70,16 @@ extension Storage {
       let folder = try Sys.openFolder(session.name, in: uploadsFolder)
       let identity = FileIdentity(try Sys.stat(folder))
       var count = 0
-      for entry in try FolderStream.all(of: folder.raw) {
-        let stat = try Sys.stat(entry.name, in: folder)
-        try Sys.unlink(entry.name, in: folder)
-        try removed(stat, from: .temp, in: identity)
-        count += 1
+      let raw = folder.raw
+      try names.holding(identity) { () throws(Errno) in
+        for entry in try FolderStream.all(of: raw) {
+          _ = try replacing(entry.name, in: raw, identity, from: .temp) { () throws(Errno) in
+            try Sys.unlink(entry.name, in: raw)
+          }
+          count += 1
+        }
+        for (name, _) in pending.all(in: identity) where try removePending(name, in: identity) { count += 1 }
       }
-      for (name, _) in pending.all(in: identity) where try removePending(name, in: identity) { count += 1 }
       try Sys.removeFolder(session.name, in: uploadsFolder)
       uploads.ended(session.name)
       observer?.changed(session.name, in: FileIdentity(try Sys.stat(uploadsFolder)))
@@ -84,15 +87,19 @@ extension Storage {
     }
   }
 
-  /// Removes a file that never got its final name.
+  /// Removes a file that never got its final name. The caller holds the folder's lock, and no file's.
   package func removePending(
     _ name: FileName, in folder: FileIdentity, account: Account = .temp
   ) throws(Errno) -> Bool {
-    guard let staging = try? staging, let staged = pending.remove(name, in: folder) else { return false }
-    let stat = try Sys.stat(staged, in: staging.folder)
-    try staging.discard(staged)
-    let size = observer?.unlinked(FileIdentity(stat)) ?? Int64(stat.st_size)
-    ledger.record(Tally() - Tally(size: size, count: 1), to: account, in: nil)
+    guard let staging = try? staging, let staged = pending.staged(name, in: folder) else { return false }
+    let file = FileIdentity(try Sys.stat(staged, in: staging.folder))
+    try sizes.holding(file) { () throws(Errno) in
+      let stat = try Sys.stat(staged, in: staging.folder)
+      try staging.discard(staged)
+      pending.remove(name, in: folder)
+      let size = observer?.unlinked(file) ?? Int64(stat.st_size)
+      ledger.record(Tally() - Tally(size: size, count: 1), to: account, in: nil)
+    }
     observer?.changed(name, in: folder)
     return true
   }

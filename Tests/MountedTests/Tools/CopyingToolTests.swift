@@ -18,7 +18,7 @@ struct CopyingToolTests {
         cp -a "$D/in.dcm" cp-a.dcm
         cp --sparse=always "$D/in.dcm" sparse.dcm
         cp --reflink=auto "$D/in.dcm" reflink.dcm
-        cp "$D/in.dcm" "$D/moving.dcm"; mv "$D/moving.dcm" mv.dcm
+        cp -p "$D/in.dcm" "$D/moving.dcm"; mv "$D/moving.dcm" mv.dcm
         install -m 0640 "$D/in.dcm" install.dcm
         dd if="$D/in.dcm" of=dd.dcm bs=4096 status=none
         dd if="$D/in.dcm" of=dd-fsync.dcm bs=1M conv=fsync status=none
