@@ -27,6 +27,7 @@ extension MountTree {
     try Sys.rename(
       a.location.name, in: a.location.folder.raw, to: b.location.name, in: b.location.folder.raw,
       flags: lx_RENAME_EXCHANGE)
+    if a.stat.isFolder || b.stat.isFolder { storage.ledger.folderMoved() }
     moved()
     back()
     renamed(a.stat, source, target)

@@ -20,6 +20,7 @@ extension MountTree {
         if caller.user != geteuid() || group != getegid() {
           try Sys.chown(name, in: folder.descriptor, caller.user, group)
         }
+        storage.ledger.folderMoved()
         switch place {
         case .user(let area): storage.ledger.userFolderAppeared(name, in: area)
         case .session: storage.uploads.began(name)

@@ -250,6 +250,7 @@ extension MountTree {
     nodes.renamed(
       identity, from: (source.folder.id, source.name),
       to: Node(place: target.place, parent: target.folder.id, name: target.name, identity: identity))
+    storage.ledger.folderMoved()
     if let moved { storage.ledger.move(moved.tally, from: moved.from, to: moved.to, in: moved.area) }
     if case .user(let area) = target.place {
       if target.found != nil { storage.ledger.userFolderVanished(target.name, from: area) }

@@ -17,6 +17,7 @@ extension Storage {
           (path.names[depth], FileIdentity(try Sys.stat(try root.openFolder(Array(path.names[..<depth])))))
         }
         for depth in made { noteUserFolder(path.names, depth) }
+        if !made.isEmpty { ledger.folderMoved() }
         let folderRaw = folder.raw
         let identity = FileIdentity(try Sys.stat(folder))
         let size = Int64(try Sys.stat(descriptor).st_size)

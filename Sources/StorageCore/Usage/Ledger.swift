@@ -30,6 +30,8 @@ package final class Ledger: Sendable {
     /// What a running count has been through.
     struct Counted: Sendable {
       var folders: Set<FileIdentity> = []
+      /// How often a folder came or moved, perhaps to where the counter has been already.
+      var moves = 0
       /// Files with several names, which are counted once.
       var linkedFiles: Set<FileIdentity> = []
     }
@@ -127,6 +129,12 @@ package final class Ledger: Sendable {
   func beginCounting() { state.withLock { $0.counted = State.Counted() } }
 
   func endCounting() { state.withLock { $0.counted = nil } }
+
+  /// A folder was made, or has another name now: a counter that is under way has to look for it.
+  package func folderMoved() { state.withLock { $0.counted?.moves += 1 } }
+
+  /// How often that was said.
+  var moves: Int { state.withLock { $0.counted?.moves ?? 0 } }
 
   func hasCounted(_ folder: FileIdentity) -> Bool {
     state.withLock { $0.counted?.folders.contains(folder) ?? true }

@@ -5,8 +5,8 @@ internal import SystemPackage
 ///
 /// Folder by folder: while one is being counted nothing changes (``Gate/still(_:)``);
 /// from then on changes in it are booked by whoever makes them. It goes round until
-/// it finds no folder that it has not been in, so that a folder renamed away from
-/// under it is still met.
+/// it finds no folder that it has not been in while none came or moved, so that a
+/// folder renamed away from under it is still met.
 struct UsageCounter {
   let root: CInt
   let ledger: Ledger
@@ -20,6 +20,7 @@ struct UsageCounter {
   func run() -> Bool {
     while !isCancelled() {
       var found = 0
+      let moves = ledger.moves
       for area in Area.allCases {
         visit(area.folderName, in: root) { user, users in
           guard case .user? = try? Place.area(area).child(user) else { return }
@@ -34,7 +35,7 @@ struct UsageCounter {
         }
       }
       visit("temp", in: root) { name, folder in found += countTree(name, in: folder) }
-      if found == 0 { return !isCancelled() }
+      if found == 0, ledger.moves == moves { return !isCancelled() }
     }
     return false
   }
