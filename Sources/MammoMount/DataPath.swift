@@ -28,6 +28,13 @@ final class DataPath: Sendable {
     }
   }
 
+  /// Who moves the bytes of a file that is being opened.
+  func service(of inode: OpenInode, isWriter: Bool) -> OpenedFile.Service {
+    if let backing = inode.backing { return .passthrough(backing: backing) }
+    // What is written once and read by nobody need not go through the page cache on its way.
+    return inode.chunk != nil && isWriter ? .direct : .cached
+  }
+
   /// The backing id for a file's first open, where the kernel is to serve it.
   func backing(_ descriptor: CInt, for place: Place, _ notifier: KernelNotifier?) -> Int32? {
     guard choice(for: place) == .kernel, let notifier, notifier.passthroughAvailable,

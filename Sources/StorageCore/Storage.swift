@@ -73,12 +73,19 @@ public final class Storage: Sendable {
         SharedDescriptor(try root.openFolder([Layout.privateFolder, Layout.staging]))
       )
     }
-    let recovery = Recovery(root: root, staging: folder, refusals: refusals, sameBoot: lock.sameBoot)
+    let dataFolder = try StorageError.wrap("opening the folder of uploads") { () throws(Errno) in
+      SharedDescriptor(try root.openFolder([Layout.privateFolder, Layout.uploadData]))
+    }
+    let recovery = Recovery(
+      root: root, staging: folder, uploadData: dataFolder, refusals: refusals, sameBoot: lock.sameBoot)
     let found = try recovery.run()
+    let sessions = try SessionRecovery(
+      root: root, dataFolder: dataFolder, refusals: refusals, sameBoot: lock.sameBoot
+    ).run()
+    uploads.begin(dataFolder: dataFolder, with: sessions)
     for file in found.adopted { pending.add(file.name, in: file.folder, staged: file.staged) }
     let staging = Staging(folder: folder, firstNumber: found.firstNumber, sizes: sizes)
     opened.withLock { $0 = Opened(staging: staging, privateFolder: privateFolder, lock: lock.descriptor) }
-    try uploads.load(root)
     try loadUsage(privateFolder.raw, adopted: found.adopted)
   }
 

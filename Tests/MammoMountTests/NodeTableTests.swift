@@ -16,9 +16,9 @@ struct NodeTableTests {
   func references() {
     let first = table.reference(node("a", 2))
     #expect(table.reference(node("a", 2)) == first)
-    #expect(!table.forget(first, count: 1))
+    #expect(table.forget(first, count: 1) == [])
     #expect(table[first]?.name == "a")
-    #expect(table.forget(first, count: 1))
+    #expect(table.forget(first, count: 1) == [first])
     #expect(table[first] == nil)
   }
 
@@ -26,9 +26,9 @@ struct NodeTableTests {
   func parents() {
     let folder = table.reference(node("folder", 2))
     let file = table.reference(node("file", 3, in: folder))
-    #expect(!table.forget(folder, count: 1))
+    #expect(table.forget(folder, count: 1) == [])
     #expect(table[folder] != nil)
-    #expect(table.forget(file, count: 1))
+    #expect(table.forget(file, count: 1) == [file, folder], "the folder goes with it, and whoever remembers it is told")
     #expect(table[folder] == nil)
   }
 
@@ -48,7 +48,18 @@ struct NodeTableTests {
     #expect(new != old)
     #expect(table.isOrphan(old))
     #expect(table[new]?.name == "b")
-    #expect(table.forget(old, count: 1))
+    #expect(table.forget(old, count: 1) == [old])
     #expect(table.find(FileIdentity(device: 1, inode: 2))?.id == new)
+  }
+
+  @Test("a number is never another node's later")
+  func numbers() {
+    let old = table.reference(node("a", 2))
+    #expect(table.forget(old, count: 1) == [old])
+    let new = table.reference(node("b", 3))
+    #expect(new != old)
+    #expect(table[old] == nil && table.isOrphan(old))
+    #expect(table.forget(old, count: 1) == [])
+    #expect(table[new]?.name == "b")
   }
 }

@@ -10,6 +10,8 @@ final class OpenInode: Sendable {
   let node: NodeID
   /// Set at the first open and kept until the last release: the kernel allows no mix.
   let backing: Int32?
+  /// Where the bytes of a chunk are; `nil` for other files.
+  let chunk: ChunkFile?
 
   /// Taken while sizes are booked and while a rename takes the file from one account to another.
   let booking: Mutex<Booking>
@@ -24,10 +26,11 @@ final class OpenInode: Sendable {
     var writers: Int { handles.values.count { $0.isWriter } }
   }
 
-  init(identity: FileIdentity, node: NodeID, backing: Int32?, size: Int64) {
+  init(identity: FileIdentity, node: NodeID, backing: Int32?, chunk: ChunkFile?, size: Int64) {
     self.identity = identity
     self.node = node
     self.backing = backing
+    self.chunk = chunk
     booking = Mutex(Booking(size: size))
   }
 }

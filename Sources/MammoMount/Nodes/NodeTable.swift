@@ -15,7 +15,8 @@ struct Node: Sendable {
 /// A node is found by the file's identity, so that hard links share one, and
 /// reached by a folder and a name; both numbers and records can be made again
 /// from the tree. A file that lost its last name is taken off the index at once,
-/// because its inode number may be another file's the next moment.
+/// because its inode number may be another file's the next moment. A node's number is
+/// never given out again: what somebody still remembers of it cannot be taken for another's.
 final class NodeTable: Sendable {
   fileprivate struct Slot {
     var node: Node
@@ -28,10 +29,14 @@ final class NodeTable: Sendable {
 
   fileprivate struct Table {
     var slots: [Slot?]
+    /// How often each slot was used before.
+    var generations: [UInt32] = [0]
     var free: [Int] = []
     var index: [FileIdentity: Int] = [:]
     /// The further names of files that have several.
     var otherNames: [Int: [Name]] = [:]
+    /// Nodes that went and of which nobody has been told.
+    var dropped: [NodeID] = []
   }
 
   fileprivate struct Name: Equatable {
@@ -49,16 +54,16 @@ final class NodeTable: Sendable {
   }
 
   subscript(id: NodeID) -> Node? {
-    table.withLock { table in table.slots[safe: id.slot]?.node }
+    table.withLock { table in table[id]?.node }
   }
 
   /// Whether the file of a node has no name any more.
-  func isOrphan(_ id: NodeID) -> Bool { table.withLock { $0.slots[safe: id.slot]?.isOrphan ?? true } }
+  func isOrphan(_ id: NodeID) -> Bool { table.withLock { $0[id]?.isOrphan ?? true } }
 
   func find(_ identity: FileIdentity) -> (id: NodeID, node: Node)? {
     table.withLock { table in
       guard let slot = table.index[identity], let entry = table.slots[slot] else { return nil }
-      return (NodeID(slot: slot), entry.node)
+      return (table.id(of: slot), entry.node)
     }
   }
 
@@ -68,23 +73,28 @@ final class NodeTable: Sendable {
       if let slot = table.index[node.identity], table.slots[slot] != nil {
         table.slots[slot]?.lookups += 1
         table.addName(Name(parent: node.parent, name: node.name, place: node.place), to: slot)
-        return NodeID(slot: slot)
+        return table.id(of: slot)
       }
       let slot = table.free.popLast() ?? table.slots.count
-      if slot == table.slots.count { table.slots.append(nil) }
+      if slot == table.slots.count {
+        table.slots.append(nil)
+        table.generations.append(0)
+      }
       table.slots[slot] = Slot(node: node, lookups: 1)
       table.slots[node.parent.slot]?.children += 1
       table.index[node.identity] = slot
-      return NodeID(slot: slot)
+      return table.id(of: slot)
     }
   }
 
-  /// Takes references back. Returns true where the node is gone.
-  func forget(_ id: NodeID, count: UInt64) -> Bool {
+  /// Takes references back. Returns the nodes that are gone with that: this one, and folders that only led to it.
+  func forget(_ id: NodeID, count: UInt64) -> [NodeID] {
     table.withLock { table in
-      guard id != .root, let entry = table.slots[safe: id.slot] else { return false }
+      guard id != .root, let entry = table[id] else { return [] }
       table.slots[id.slot]?.lookups -= min(count, entry.lookups)
-      return table.dropIfUnused(id.slot)
+      table.dropIfUnused(id.slot)
+      defer { table.dropped.removeAll() }
+      return table.dropped
     }
   }
 
@@ -122,6 +132,13 @@ final class NodeTable: Sendable {
 }
 
 extension NodeTable.Table {
+  /// The slot of a node, unless the number is one of before.
+  fileprivate subscript(id: NodeID) -> NodeTable.Slot? {
+    slots.indices.contains(id.slot) && generations[id.slot] == id.generation ? slots[id.slot] : nil
+  }
+
+  fileprivate func id(of slot: Int) -> NodeID { NodeID(slot: slot, generation: generations[slot]) }
+
   /// Notes one more name of a file, and makes it the one by which the file is reached.
   fileprivate mutating func addName(_ name: NodeTable.Name, to slot: Int) {
     guard let node = slots[slot]?.node else { return }
@@ -149,30 +166,28 @@ extension NodeTable.Table {
     if old.parent != name.parent {
       slots[name.parent.slot]?.children += 1
       slots[old.parent.slot]?.children -= 1
-      _ = dropIfUnused(old.parent.slot)
+      dropIfUnused(old.parent.slot)
     }
   }
 
-  fileprivate mutating func dropIfUnused(_ slot: Int) -> Bool {
-    guard slot != 0, let entry = slots[slot], entry.lookups == 0, entry.children == 0 else { return false }
+  fileprivate mutating func dropIfUnused(_ slot: Int) {
+    guard slot != 0, let entry = slots[slot], entry.lookups == 0, entry.children == 0 else { return }
     if index[entry.node.identity] == slot { index[entry.node.identity] = nil }
     otherNames[slot] = nil
     slots[slot] = nil
+    dropped.append(id(of: slot))
+    generations[slot] &+= 1
     free.append(slot)
     slots[entry.node.parent.slot]?.children -= 1
-    _ = dropIfUnused(entry.node.parent.slot)
-    return true
+    dropIfUnused(entry.node.parent.slot)
   }
 }
 
+/// The slot, counted from 1 as the kernel wants it, in the lower half; how often the slot was used before in the upper.
 extension NodeID {
-  fileprivate var slot: Int { Int(rawValue) - 1 }
-  fileprivate init(slot: Int) { self.init(rawValue: UInt64(slot) + 1) }
-}
-
-extension Array {
-  /// The element, or `nil` outside.
-  fileprivate subscript<Wrapped>(safe index: Int) -> Wrapped? where Element == Wrapped? {
-    indices.contains(index) ? self[index] : nil
+  fileprivate var slot: Int { Int(rawValue & 0xFFFF_FFFF) - 1 }
+  fileprivate var generation: UInt32 { UInt32(rawValue >> 32) }
+  fileprivate init(slot: Int, generation: UInt32) {
+    self.init(rawValue: UInt64(generation) << 32 | UInt64(slot + 1))
   }
 }

@@ -59,11 +59,12 @@ extension MountTree {
       let writer = inode.booking.withLock { $0.handles.values.first { $0.isWriter }?.descriptor }
       try truncateBooked(inode, by: try writer ?? SharedDescriptor(try Sys.reopen(target, O_WRONLY)), to: size)
     } else {
-      let file = SharedDescriptor(try Sys.reopen(target, O_WRONLY))
+      let file = SharedDescriptor(try Sys.reopen(target, record.place == .chunk ? O_RDWR : O_WRONLY))
+      let chunk = record.place == .chunk ? try session(of: record.parent).file(record.identity, file) : nil
       try storage.gate.changing { () throws(Errno) in
         try storage.sizes.holding(record.identity) { () throws(Errno) in
           let before = Int64(try Sys.stat(file).st_size)
-          try Sys.truncate(file, to: size)
+          if let chunk { try chunk.truncate(to: size) } else { try Sys.truncate(file, to: size) }
           // Somebody may have opened it meanwhile.
           if let inode = handles.inode(record.identity) {
             try bookHeld(inode)
@@ -73,6 +74,9 @@ extension MountTree {
         }
       }
     }
-    if record.place == .chunk { try session(of: record.parent).saved(record.name, size: size) }
+    if record.place == .chunk {
+      let session = try session(of: record.parent)
+      session.saved(record.name, size: size, place: handles.inode(record.identity)?.chunk?.place)
+    }
   }
 }

@@ -58,7 +58,7 @@ extension MountTree {
     guard let chunk = file.state.withLock({ $0.chunk }), let record = nodes[file.inode.node], !isPending(record),
       !nodes.isOrphan(file.inode.node)
     else { return }
-    chunk.session.saved(chunk.name, size: size)
+    chunk.session.saved(chunk.name, size: size, place: file.inode.chunk?.place)
   }
 
   /// Gives a new file its name in the storage root, if that is what it waits for.
@@ -67,6 +67,7 @@ extension MountTree {
   @discardableResult
   func publish(_ file: OpenFile, durably: Bool) throws -> Bool {
     guard let folder = pendingFolder(of: file) else { return false }
+    try file.inode.chunk?.bringHomeIfSparse()
     // Before the lock, which then is not held for long.
     if durably { try Sys.synchronizeData(file.descriptor) }
     let target = try storage.gate.changing { () throws -> SharedDescriptor? in
@@ -95,15 +96,21 @@ extension MountTree {
     else { return nil }
     let size = try bookHeld(file.inode)
     let target = try descriptor(of: record.parent)
-    try storage.staging.publish(
-      staged, file.descriptor.raw, origin: path(of: file.inode.node), as: record.name, in: target.raw,
-      durably: durably)
+    if let chunk = file.inode.chunk, chunk.place != nil {
+      try storage.staging.publishPlaced(staged, file.descriptor.raw, as: record.name, in: target.raw)
+    } else {
+      try storage.staging.publish(
+        staged, file.descriptor.raw, origin: path(of: file.inode.node), as: record.name, in: target.raw,
+        durably: durably)
+    }
     storage.pending.remove(record.name, in: folder)
     let account = account(of: record.place, in: record.parent)
     let tally = Tally(size: size, count: 1)
     storage.ledger.record(Tally() - tally, to: account, in: nil)
     storage.ledger.record(tally, to: account, in: folder, file: record.identity)
-    if let chunk = file.state.withLock({ $0.chunk }) { chunk.session.saved(chunk.name, size: size) }
+    if let chunk = file.state.withLock({ $0.chunk }) {
+      chunk.session.saved(chunk.name, size: size, place: file.inode.chunk?.place)
+    }
     return target
   }
 
@@ -131,7 +138,7 @@ extension MountTree {
         } else if try !publish(file, durably: false) {
           noteSaved(file, size)
         }
-        if let record = nodes[node], record.place == .chunk { Sys.startWriteback(file.descriptor) }
+        file.inode.chunk?.startWriteback()
       } catch {
         // The file keeps its staged place and shows in the mount; the next close, fsync or rename tries again,
         // and the next mount finds it.
@@ -149,7 +156,14 @@ extension MountTree {
     }
     if let backing = last?.backing { notifier?.unregisterBacking(backing) }
     let (chunk, wasClosing) = file.state.withLock { ($0.chunk, $0.isClosing) }
-    if let chunk { chunk.session.closed(chunk.name, wasClosing: wasClosing) }
+    guard let chunk else { return }
+    chunk.session.closed(chunk.name, wasClosing: wasClosing)
+    do {
+      try storage.moveChunks(of: chunk.session)
+    } catch {
+      // They stay where they are, and a completion copies them.
+      noteUnattended(error, "close", node)
+    }
   }
 
   /// A new file whose writes failed never gets its name: a chunk goes, an image is kept in the workspace.

@@ -1,3 +1,4 @@
+internal import CLinux
 package import FuseKit
 internal import Glibc
 internal import StorageCore
@@ -18,7 +19,9 @@ extension MountTree {
   ) throws(Errno) -> Int {
     try answering("read", node) {
       switch handles[handle] {
-      case .file(let file): return try Sys.read(file.descriptor, at: offset, into: buffer)
+      case .file(let file):
+        if let chunk = file.inode.chunk { return try chunk.read(at: offset, into: buffer) }
+        return try Sys.read(file.descriptor, at: offset, into: buffer)
       case .marker(let draft): return try Sys.read(draft.descriptor, at: offset, into: buffer)
       case .snapshot(let content):
         guard offset < content.count else { return 0 }
@@ -47,16 +50,21 @@ extension MountTree {
     if let failure = file.state.withLock({ $0.failure }) { throw failure }
     setClosing(file, false)
     do throws(Errno) {
-      var done = 0
-      while done < bytes.count {
-        done += try Sys.write(
-          file.descriptor.raw, at: offset + Int64(done), from: UnsafeRawBufferPointer(rebasing: bytes[done...]))
+      if let chunk = file.inode.chunk {
+        try chunk.write(bytes, at: offset, index: index(of: file))
+      } else {
+        try Sys.writeAll(file.descriptor, at: offset, bytes)
       }
-      return done
+      return bytes.count
     } catch {
       file.state.withLock { $0.failure = error }
       throw error
     }
+  }
+
+  /// The index by which a chunk has its place; `nil` while it has a work name.
+  private func index(of file: OpenFile) -> ChunkIndex? {
+    file.state.withLock { $0.chunk.flatMap { try? ChunkIndex($0.name) } }
   }
 
   package func synchronize(
@@ -74,6 +82,7 @@ extension MountTree {
 
   private func synchronize(_ file: OpenFile, dataOnly: Bool) throws {
     try book(file.inode)
+    if let chunk = file.inode.chunk { try chunk.synchronize() }
     if try publish(file, durably: true) { return }
     if let record = nodes[file.inode.node],
       record.place == .image(.images) || record.place == .image(.thumbnails) || record.place == .chunk,
@@ -93,6 +102,7 @@ extension MountTree {
   ) throws(Errno) {
     try answering("fallocate", node) {
       let file = try file(handle)
+      try file.inode.chunk?.bringHome()
       try Sys.allocate(file.descriptor, mode: mode, offset: offset, length: length)
       try book(file.inode)
     }
@@ -110,11 +120,19 @@ extension MountTree {
         case .marker(let draft): size = Int64(try Sys.stat(draft.descriptor).st_size)
         case .file, .folder, nil: throw Errno.badFileDescriptor
         }
-        guard offset < size else { throw Errno.noSuchAddressOrDevice }
-        return whence == Int32(SEEK_SET) ? offset : whence == 3 ? offset : size
+        return try Self.seekDense(offset, whence, size: size)
+      }
+      // A chunk in the data file has no holes.
+      if let chunk = file.inode.chunk, chunk.place != nil {
+        return try Self.seekDense(offset, whence, size: Int64(try Sys.stat(file.descriptor).st_size))
       }
       return try Sys.seek(file.descriptor, offset: offset, whence: whence)
     }
+  }
+
+  private static func seekDense(_ offset: Int64, _ whence: Int32, size: Int64) throws(Errno) -> Int64 {
+    guard offset >= 0, offset < size else { throw .noSuchAddressOrDevice }
+    return whence == lx_SEEK_HOLE ? size : offset
   }
 
   package func copyRange(
@@ -124,6 +142,8 @@ extension MountTree {
   ) throws(Errno) -> Int {
     try answering("copy_file_range", target) {
       let (from, to) = (try file(sourceHandle), try file(targetHandle))
+      // The kernel then reads and writes instead.
+      guard from.inode.chunk == nil, to.inode.chunk == nil else { throw Errno.notSupported }
       let copied = try Sys.copyRange(
         from: from.descriptor.raw, at: sourceOffset, to: to.descriptor.raw, at: targetOffset, length: length)
       try book(to.inode)

@@ -33,8 +33,11 @@ extension MountTree {
     renamed(a.stat, source, target)
     renamed(b.stat, target, source)
     if source.place == .chunk, target.place == .chunk, let session = sessionIfAny(source.folder) {
-      session.saved(source.name, size: Int64(b.stat.st_size))
-      session.saved(target.name, size: Int64(a.stat.st_size))
+      for (side, stat) in [(source, b.stat), (target, a.stat)] {
+        session.saved(
+          side.name, size: Int64(stat.st_size), place: storage.place(ofChunk: side.name, in: side.folder.descriptor.raw)
+        )
+      }
     }
   }
 

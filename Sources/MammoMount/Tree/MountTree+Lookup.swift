@@ -34,11 +34,12 @@ extension MountTree {
   }
 
   package func forget(_ node: NodeID, count: UInt64) {
-    guard nodes.forget(node, count: count) else { return }
-    folders.remove(node)
-    // Closed outside the lock.
-    let held = orphans.withLock { $0.removeValue(forKey: node) }
-    _ = held
+    for gone in nodes.forget(node, count: count) {
+      folders.remove(gone)
+      // Closed outside the lock.
+      let held = orphans.withLock { $0.removeValue(forKey: gone) }
+      _ = held
+    }
   }
 
   package func attributes(

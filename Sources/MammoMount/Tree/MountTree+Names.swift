@@ -23,7 +23,7 @@ extension MountTree {
         storage.ledger.folderMoved()
         switch place {
         case .user(let area): storage.ledger.userFolderAppeared(name, in: area)
-        case .session: storage.uploads.began(name)
+        case .session: try storage.uploads.began(name)
         case .root, .rootStats, .rootErrors, .area, .year, .month, .image, .work, .userStats, .temp, .uploads, .chunk,
           .sessionWork, .marker, .sessionStats, .workspace, .workspaceEntry:
           break
@@ -65,7 +65,7 @@ extension MountTree {
       }
       switch place {
       case .user(let area): storage.ledger.userFolderVanished(name, from: area)
-      case .session: storage.uploads.ended(name)
+      case .session: try storage.uploads.ended(name)
       case .root, .rootStats, .rootErrors, .area, .year, .month, .image, .work, .userStats, .temp, .uploads, .chunk,
         .sessionWork, .marker, .sessionStats, .workspace, .workspaceEntry:
         break
@@ -99,6 +99,9 @@ extension MountTree {
         try storage.names.holding(folder.node.identity) {
           guard let found = try find(name, in: folder) else { throw Errno.noSuchFileOrDirectory }
           guard !found.stat.isFolder else { throw Errno.isDirectory }
+          if place == .chunk, let session = sessionIfAny(folder) {
+            try storage.vacate(found.location.name, in: found.location.folder.raw, of: session)
+          }
           try remove(name, in: folder, place, found)
         }
       }

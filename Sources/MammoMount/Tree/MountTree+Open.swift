@@ -34,7 +34,7 @@ extension MountTree {
     if let chunk { try session?.opened(chunk) }
     do {
       let isWriting = flags & O_ACCMODE != O_RDONLY
-      let descriptor = try reopen(try reach(id), flags)
+      let descriptor = try reopen(try reach(id), record.place, flags)
       let opened = try insert(
         id, record.place, FileIdentity(try Sys.stat(descriptor)), descriptor, isWriting, caller,
         chunk: session.flatMap { session in chunk.map { (session, $0) } })
@@ -55,41 +55,59 @@ extension MountTree {
   /// Truncates an open file and books what that changes.
   func truncateBooked(_ inode: OpenInode, by descriptor: SharedDescriptor, to size: Int64) throws(Errno) {
     try storage.gate.changing { () throws(Errno) in
-      try Sys.truncate(descriptor, to: size)
+      if let chunk = inode.chunk { try chunk.truncate(to: size) } else { try Sys.truncate(descriptor, to: size) }
       try bookHeld(inode)
     }
   }
 
   /// The file again, for reading and, where that is wanted, writing.
-  private func reopen(_ descriptor: SharedDescriptor, _ flags: Int32) throws(Errno) -> SharedDescriptor {
-    guard flags & O_ACCMODE != O_RDONLY else { return SharedDescriptor(try Sys.reopen(descriptor, O_RDONLY)) }
+  private func reopen(_ descriptor: SharedDescriptor, _ place: Place, _ flags: Int32) throws(Errno) -> SharedDescriptor
+  {
+    let isWriting = flags & O_ACCMODE != O_RDONLY
+    // All opens of a chunk share one descriptor of it, so that it must do for a writer, too.
+    guard isWriting || isChunk(place) else { return SharedDescriptor(try Sys.reopen(descriptor, O_RDONLY)) }
     do throws(Errno) {
       // Reading, too: to copy ranges out of it, and to look for holes.
       return SharedDescriptor(try Sys.reopen(descriptor, O_RDWR))
     } catch .permissionDenied {
-      return SharedDescriptor(try Sys.reopen(descriptor, O_WRONLY))
+      return SharedDescriptor(try Sys.reopen(descriptor, isWriting ? O_WRONLY : O_RDONLY))
+    }
+  }
+
+  /// Whether the bytes of a file are where a session's placement says.
+  private func isChunk(_ place: Place) -> Bool {
+    switch place {
+    case .chunk, .sessionWork: true
+    case .root, .rootStats, .rootErrors, .area, .user, .year, .month, .image, .work, .userStats, .temp, .uploads,
+      .session, .marker, .sessionStats, .workspace, .workspaceEntry:
+      false
     }
   }
 
   /// Enters an open file into the table and says who serves it.
   private func insert(
     _ id: NodeID, _ place: Place, _ identity: FileIdentity, _ descriptor: SharedDescriptor, _ isWriter: Bool,
-    _ caller: Caller, chunk: (UploadSession, FileName)?
-  ) throws(Errno) -> OpenedFile {
+    _ caller: Caller, chunk: (UploadSession, FileName)?, isNew: Bool = false
+  ) throws -> OpenedFile {
+    var bytes: ChunkFile?
+    if isChunk(place), let record = nodes[id], let session = try? session(of: record.parent) {
+      bytes = try session.file(identity, descriptor, isNew: isNew)
+    }
     let opened = try storage.sizes.holding(identity) { () throws(Errno) in
       // As the ledger has it: nobody changes and books it between here and the table.
       let size = Int64(try Sys.stat(descriptor).st_size)
       return handles.insert(identity) {
         OpenInode(
-          identity: identity, node: id, backing: dataPath.backing(descriptor.raw, for: place, notifier), size: size)
+          identity: identity, node: id, backing: dataPath.backing(descriptor.raw, for: place, notifier), chunk: bytes,
+          size: size)
       } _: { inode in
         OpenFile(inode: inode, descriptor: descriptor, isWriter: isWriter, opener: caller.process)
       }
     }
     if let unused = opened.unused?.backing { notifier?.unregisterBacking(unused) }
     opened.file.state.withLock { $0.chunk = chunk }
-    let service = opened.file.inode.backing.map { OpenedFile.Service.passthrough(backing: $0) } ?? .cached
-    return OpenedFile(handle: opened.id, service: service, skipsFlush: !isWriter)
+    return OpenedFile(
+      handle: opened.id, service: dataPath.service(of: opened.file.inode, isWriter: isWriter), skipsFlush: !isWriter)
   }
 
   package func create(
@@ -147,7 +165,7 @@ extension MountTree {
     let (account, counted) = account(of: record)
     storage.gate.changing { storage.ledger.record(Tally(count: 1), to: account, in: counted, file: record.identity) }
     do {
-      return (entry, try insert(id, place, record.identity, descriptor, true, caller, chunk: chunk))
+      return (entry, try insert(id, place, record.identity, descriptor, true, caller, chunk: chunk, isNew: true))
     } catch {
       forget(id, count: 1)
       throw error

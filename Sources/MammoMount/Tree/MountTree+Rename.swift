@@ -121,10 +121,16 @@ extension MountTree {
       try session.opened(target.name)
       session.closed(target.name, wasClosing: false)
     }
+    if let session, let replaced = target.found, !replaced.location.isStaged {
+      try storage.vacate(target.name, in: target.folder.descriptor.raw, of: session)
+    }
     try move(source, found, target)
     if source.place == .chunk { sessionIfAny(source.folder)?.removed(source.name) }
     let size = handles.inode(FileIdentity(found.stat)).map { $0.booking.withLock { $0.size } }
-    session?.saved(target.name, size: size ?? Int64(found.stat.st_size))
+    guard let session else { return }
+    session.saved(
+      target.name, size: size ?? Int64(found.stat.st_size),
+      place: storage.place(ofChunk: target.name, in: target.folder.descriptor.raw))
   }
 
   /// Gives a file its new name, and what was there before goes. Within the gate, with both folders' locks.

@@ -55,8 +55,8 @@ extension MountTree {
     return try record.place == .marker ? markerDescriptor(record, nil) : reach(id)
   }
 
-  /// The record of where a staged file is going.
-  private func isInternal(_ name: FileName) -> Bool { name == Layout.originAttribute }
+  /// The storage's own records, of where a staged file is going and the like.
+  private func isInternal(_ name: FileName) -> Bool { Layout.hiddenAttributes.contains(name) }
 
   /// The service's own attributes say what it found out, and nobody else writes them.
   private func checkWritable(_ name: FileName) throws(StorageError) {

@@ -53,10 +53,16 @@ extension Storage {
     let path = try StoragePath(parsing: path)
     return try StorageError.wrap("opening \(path)") { () throws(Errno) in
       let folder = try root.openFolder(path.folder)
-      let file = try Sys.open(path.fileName, in: folder, O_RDONLY | O_NONBLOCK)
-      let stat = try Sys.stat(file)
+      let descriptor = SharedDescriptor(try Sys.open(path.fileName, in: folder, O_RDONLY | O_NONBLOCK))
+      let stat = try Sys.stat(descriptor)
       guard stat.isRegularFile else { throw .isDirectory }
-      return FileReader(file, size: Int64(stat.st_size))
+      let size = Int64(stat.st_size)
+      guard case .chunk = path.place, let session = uploads.session(path.names[2]) else {
+        return FileReader(size: size) { bytes, offset throws(Errno) in try Sys.read(descriptor, at: offset, into: bytes)
+        }
+      }
+      let chunk = try session.file(FileIdentity(stat), descriptor)
+      return FileReader(size: size) { bytes, offset throws(Errno) in try chunk.read(at: offset, into: bytes) }
     }
   }
 
@@ -112,7 +118,7 @@ extension Storage {
     let writer = FileWriter(new.descriptor)
     do throws(StorageError) {
       try fill(writer)
-      try publish(staged, writer.descriptor.raw)
+      try publish(staged, new.descriptor.raw)
     } catch {
       // The error that matters is the one that is thrown; what stays staged goes at the next start.
       try? staging.discard(staged)

@@ -3,7 +3,7 @@ package enum Layout {
   /// The folders that ``Storage/initialize()`` makes, parents first.
   static let folders: [[FileName]] = [
     ["images"], ["thumbnails"], ["temp"], ["temp", "uploads"], ["temp", "processing"],
-    [privateFolder], [privateFolder, staging],
+    [privateFolder], [privateFolder, staging], [privateFolder, uploadData],
   ]
 
   /// Mode of every folder of the documented tree.
@@ -15,16 +15,26 @@ package enum Layout {
   package static let privateFolder: FileName = ".mammofs"
   /// Files that are not whole yet, named by a number.
   package static let staging: FileName = "staging"
+  /// The bytes of unfinished uploads, one file each, named by the session.
+  package static let uploadData: FileName = "uploads"
   /// Locked by whoever has the storage root in use; says who.
   package static let lock: FileName = "lock"
   /// Usage figures, there only after a clean stop.
   package static let usage: FileName = "usage.json"
   /// The result of a completed session, in the session's folder.
   package static let result: FileName = ".complete"
+  /// The same while the image takes its place; in the session's folder, and no name that a session could hold.
+  static let completing: FileName = "completing"
   /// Where cut-off files are put, below the workspace.
   package static let recovered: FileName = "recovered"
   /// On a staged file: the path it is meant to have.
   package static let originAttribute: FileName = "user.mammofs.origin"
+  /// On a chunk: the offset of its bytes in the session's data file.
+  static let placeAttribute: FileName = "user.mammofs.place"
+  /// On a session's result: the inode that the image has.
+  static let inodeAttribute: FileName = "user.mammofs.inode"
+  /// Attributes that nobody is shown.
+  package static let hiddenAttributes: Set<FileName> = [originAttribute, placeAttribute, inodeAttribute]
   /// The attribute names that the service keeps to itself.
   package static let attributePrefix = "user.mammofs."
 

@@ -11,6 +11,8 @@ internal import SystemPackage
 struct Recovery {
   let root: Root
   let staging: SharedDescriptor
+  /// Where the sessions' data files are.
+  let uploadData: SharedDescriptor
   let refusals: RefusalLog
   /// The page cache still holds what was written: the last run ended in this boot of the machine.
   let sameBoot: Bool
@@ -42,11 +44,15 @@ struct Recovery {
   }
 
   private func handle(_ name: FileName) throws(Errno) -> AdoptedFile? {
-    let file = try Sys.open(name, in: staging, O_RDONLY)
+    let file = SharedDescriptor(try Sys.open(name, in: staging, O_RDWR))
     let stat = try Sys.stat(file)
     let text = try? Sys.extendedAttribute(Layout.originAttribute, of: file)
     let origin = Origin(parsing: text.map { String(decoding: $0, as: UTF8.self) } ?? "file-\(name)")
     if origin.path == Origin.disposable {
+      try Sys.unlink(name, in: staging)
+      return nil
+    }
+    if ChunkFile.place(of: file) != nil, try !takeOut(file, Int64(stat.st_size), origin) {
       try Sys.unlink(name, in: staging)
       return nil
     }
@@ -66,6 +72,18 @@ struct Recovery {
     }
     try moveToWorkspace(name, origin.path)
     return nil
+  }
+
+  /// Gives a chunk that was cut off the bytes that the session's data file has of it; false where there are none.
+  private func takeOut(_ chunk: SharedDescriptor, _ size: Int64, _ origin: Origin) throws(Errno) -> Bool {
+    guard size > 0, let place = ChunkFile.place(of: chunk), let path = try? StoragePath(parsing: origin.path),
+      path.names.count > 2
+    else { return false }
+    let data = SessionData(folder: uploadData, name: path.names[2])
+    guard let file = try data.reopen(), sameBoot || data.holds(place..<place + size) else { return false }
+    _ = try Sys.copyAll(from: file.raw, at: place, to: chunk.raw, at: 0, length: size)
+    try Sys.removeExtendedAttribute(Layout.placeAttribute, of: chunk)
+    return true
   }
 
   /// Data that never reached the disk leaves the file short or with a hole.
@@ -114,6 +132,9 @@ struct Recovery {
     let folder = try root.makeFolders(Layout.workspacePath + [Layout.recovered], owner: nil)
     let file = try Sys.openPath(staged, in: staging)
     Staging.removeOrigin(of: file.raw)
+    // It stays as long as what was put there today, however old the tool that wrote it said it was.
+    let now = timespec(tv_sec: 0, tv_nsec: Int(lx_UTIME_NOW))
+    try Sys.setTimes(file, now, now)
     // The number keeps it apart from others that were going to the same place.
     let target = FileName(clipped("\(staged)-" + origin.split(separator: "/").joined(separator: "-")))
     try Sys.rename(staged, in: staging, to: target, in: folder, flags: lx_RENAME_NOREPLACE)

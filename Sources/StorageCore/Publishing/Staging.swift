@@ -73,6 +73,15 @@ package final class Staging: Sendable {
     try Sys.rename(staged, in: folder, to: name, in: target, flags: flags)
   }
 
+  /// As ``publish(_:_:origin:as:in:flags:durably:)`` for a chunk whose bytes are in its session's data file: what of
+  /// them is lost in a power cut shows there.
+  package func publishPlaced(
+    _ staged: FileName, _ descriptor: CInt, as name: FileName, in target: CInt
+  ) throws(Errno) {
+    Self.removeOrigin(of: descriptor)
+    try Sys.rename(staged, in: folder, to: name, in: target, flags: Self.noReplace)
+  }
+
   /// Takes the record of a published file away, because the file is durable, or gone from its final name.
   ///
   /// The caller holds the file's lock.

@@ -4,10 +4,15 @@ package import SystemPackage
 
 extension Storage {
   /// Gives a staged file its place in the tree, durably; folders on the way are made.
+  ///
+  /// - Parameters:
+  ///   - source: where the file is now; `nil` is the staging folder.
+  ///   - owner: whom the file and the folders are to belong to; a set-group-ID folder hands down its group.
   func publish(
-    _ staged: FileName, _ descriptor: CInt, as path: StoragePath, overwriting: Bool, owner: Owner
+    _ staged: FileName, in source: SharedDescriptor? = nil, _ descriptor: CInt, as path: StoragePath,
+    overwriting: Bool, owner: Owner
   ) throws(StorageError) {
-    let staging = try staging
+    let source = if let source { source } else { try staging.folder }
     var changes: [(FileName, FileIdentity)] = []
     do throws(Errno) {
       try gate.changing { () throws(Errno) in
@@ -22,12 +27,14 @@ extension Storage {
         let identity = FileIdentity(try Sys.stat(folder))
         let size = Int64(try Sys.stat(descriptor).st_size)
         // Before the lock, which then is not held for long.
+        let group = try Root.inheritedGroup(of: folder.raw) ?? owner.group
+        try Sys.give(descriptor, to: Owner(user: owner.user, group: group))
+        Staging.removeOrigin(of: descriptor)
         try Sys.synchronizeData(descriptor)
         try names.holding(identity) { () throws(Errno) in
           try replacing(path.fileName, in: folderRaw, identity, from: account(of: path)) { () throws(Errno) in
-            try staging.publish(
-              staged, descriptor, origin: path.description, as: path.fileName, in: folderRaw,
-              flags: overwriting ? 0 : lx_RENAME_NOREPLACE, durably: true)
+            try Sys.rename(
+              staged, in: source, to: path.fileName, in: folderRaw, flags: overwriting ? 0 : lx_RENAME_NOREPLACE)
           }
           ledger.record(Tally(size: size, count: 1), to: account(of: path), in: identity)
         }
@@ -37,6 +44,8 @@ extension Storage {
       }
     } catch .fileExists {
       throw .targetExists(path.description)
+    } catch .notDirectory {
+      throw .badTarget("\(path) is below a file; choose a folder")
     } catch {
       throw .system(error, doing: "putting \(path) in place")
     }

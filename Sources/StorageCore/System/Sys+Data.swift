@@ -47,6 +47,19 @@ extension Sys {
     }
   }
 
+  /// Writes all of `bytes` at `offset`.
+  @inline(never)
+  package static func writeAll(
+    _ descriptor: borrowing some DescriptorReference & ~Copyable, at offset: Int64, _ bytes: UnsafeRawBufferPointer
+  ) throws(Errno) {
+    let descriptor = descriptor.raw
+    var done = 0
+    while done < bytes.count {
+      let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+      done += try write(descriptor, at: offset + Int64(done), from: rest)
+    }
+  }
+
   /// All bytes from `offset` on, `limit` at most.
   @inline(never)
   package static func readAll(
@@ -92,6 +105,30 @@ extension Sys {
     _ = lx_start_writeback(descriptor, 0, 0)
   }
 
+  /// As ``startWriteback(_:)``, for a part of the file.
+  @inline(never)
+  package static func startWriteback(
+    _ descriptor: borrowing some DescriptorReference & ~Copyable, at offset: Int64, length: Int64
+  ) {
+    let descriptor = descriptor.raw
+    _ = lx_start_writeback(descriptor, offset, length)
+  }
+
+  /// Frees what a part of the file occupies; it reads as zeros then. The size stays.
+  ///
+  /// Where the file system cannot do that, nothing happens.
+  @inline(never)
+  package static func punch(
+    _ descriptor: borrowing some DescriptorReference & ~Copyable, offset: Int64, length: Int64
+  ) throws(Errno) {
+    do throws(Errno) {
+      try allocate(
+        descriptor.raw, mode: lx_FALLOC_FL_PUNCH_HOLE | lx_FALLOC_FL_KEEP_SIZE, offset: offset, length: length)
+    } catch .notSupported {
+      return
+    }
+  }
+
   @inline(never)
   package static func allocate(
     _ descriptor: borrowing some DescriptorReference & ~Copyable, mode: CInt, offset: Int64, length: Int64
@@ -119,6 +156,27 @@ extension Sys {
     var from = sourceOffset
     var to = targetOffset
     return try retrying { lx_copy_file_range(source, &from, target, &to, length) }
+  }
+
+  /// Copies a part of a file inside the kernel: shared blocks where the file system has them, else bytes.
+  ///
+  /// - Returns: how many bytes there were, fewer than `length` only at the end of the source.
+  package static func copyAll(
+    from source: CInt, at sourceOffset: Int64, to target: CInt, at targetOffset: Int64, length: Int64
+  ) throws(Errno) -> Int64 {
+    if length > 0,
+      (try? cloneRange(from: source, at: sourceOffset, length: length, to: target, at: targetOffset)) != nil
+    {
+      return length
+    }
+    var done: Int64 = 0
+    while done < length {
+      let copied = try copyRange(
+        from: source, at: sourceOffset + done, to: target, at: targetOffset + done, length: Int(length - done))
+      if copied == 0 { break }
+      done += Int64(copied)
+    }
+    return done
   }
 
   /// `ioctl(FICLONERANGE)`: the target shares the source's blocks.

@@ -4,9 +4,15 @@ struct ChunkSet: Sendable {
     let name: FileName
     /// Bytes.
     var size: Int64
+    /// Where its bytes are in the session's data file; `nil` where the chunk has them itself.
+    var place: Int64?
   }
 
   private(set) var chunks: [UInt64: Chunk] = [:]
+  /// Where the chunks go in the session's data file.
+  var placement = ChunkPlacement()
+  /// The indexes of those that are not there.
+  private var unplaced: Set<UInt64> = []
   private(set) var spelling: ChunkIndex.Spelling?
   /// Bytes in all chunks.
   private(set) var bytes: Int64 = 0
@@ -28,16 +34,38 @@ struct ChunkSet: Sendable {
     return index
   }
 
-  mutating func save(_ name: FileName, _ index: ChunkIndex, size: Int64) {
-    bytes += size - (chunks[index.value]?.size ?? 0)
-    chunks[index.value] = Chunk(name: name, size: size)
+  mutating func save(_ name: FileName, _ index: ChunkIndex, size: Int64, place: Int64?) {
+    let chunk = Chunk(name: name, size: size, place: place)
+    let before = chunks.updateValue(chunk, forKey: index.value)
     spelling = index.spelling
+    guard before != chunk else { return }
+    bytes += size - (before?.size ?? 0)
+    if place == nil, size > 0 { unplaced.insert(index.value) } else { unplaced.remove(index.value) }
+    if before != nil { placement.removed(index.value, in: chunks) }
+    placement.saved(index.value, size: size, in: chunks)
+  }
+
+  /// A chunk that an earlier run left. Its bytes are in the data file already.
+  mutating func restore(_ chunk: Chunk, _ index: ChunkIndex) {
+    if let place = chunk.place { _ = placement.take(place..<place + chunk.size) }
+    save(chunk.name, index, size: chunk.size, place: chunk.place)
   }
 
   mutating func remove(_ index: ChunkIndex) {
     guard let chunk = chunks.removeValue(forKey: index.value) else { return }
     bytes -= chunk.size
+    unplaced.remove(index.value)
+    placement.removed(index.value, in: chunks)
     if chunks.isEmpty { spelling = nil }
+  }
+
+  /// Some of the chunks that can be moved to where they belong, and where that is.
+  var movable: [(chunk: Chunk, place: Int64)] {
+    // A few at a time: there may be many whose place nobody knows.
+    unplaced.prefix(64).compactMap { index in
+      guard let chunk = chunks[index], let place = placement.place(of: index) else { return nil }
+      return (chunk, place)
+    }
   }
 
   mutating func removeAll() { self = ChunkSet() }

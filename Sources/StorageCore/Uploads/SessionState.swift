@@ -15,6 +15,8 @@ struct SessionState: Sendable {
 
   var phase = Phase.receiving
   var chunks = ChunkSet()
+  /// How many threads are moving chunks to where they belong.
+  var moving = 0
   /// Chunks that are open for writing.
   var writers: [FileName: Writers] = [:]
   /// Seconds since 1970.
@@ -106,6 +108,8 @@ struct SessionState: Sendable {
       return .done(record)
     case .ended: throw .system(.noSuchFileOrDirectory, doing: "completing a session that is gone")
     }
+    // It ends by itself, and soon.
+    if moving > 0 { return .wait }
     if let (name, entry) = writers.first {
       // Only a close that has been made already is worth waiting for.
       guard !late, writers.values.allSatisfy({ $0.open == $0.closing }) else { throw .chunkOpen(name.description) }
@@ -117,6 +121,25 @@ struct SessionState: Sendable {
     error = nil
     return .assemble(chunks.inOrder)
   }
+
+  /// Chunks to be moved to where they belong, with whom nobody is busy; ``endMoving()`` follows where there are any.
+  mutating func beginMoving() -> [(chunk: ChunkSet.Chunk, place: Int64)] {
+    guard isReceiving else { return [] }
+    let movable = chunks.movable.filter { writers[$0.chunk.name] == nil }
+    if !movable.isEmpty { moving += 1 }
+    return movable
+  }
+
+  /// A chunk was moved, unless it was written again meanwhile.
+  mutating func moved(_ chunk: ChunkSet.Chunk, to place: Int64) {
+    guard writers[chunk.name] == nil, let index = try? ChunkIndex(chunk.name), chunks.chunks[index.value] == chunk
+    else {
+      return
+    }
+    chunks.save(chunk.name, index, size: chunk.size, place: place)
+  }
+
+  mutating func endMoving() { moving -= 1 }
 
   mutating func finish(_ record: CompletionRecord, at moment: Int64) {
     phase = .complete(record, since: moment)

@@ -1,5 +1,4 @@
 internal import CLinux
-internal import Crypto
 internal import Glibc
 internal import SystemPackage
 
@@ -16,7 +15,7 @@ extension Storage {
   ) throws(StorageError) -> CompletionRecord {
     let deadline = Clock.monotonic() + Self.closePatience
     while true {
-      let isWaiting = session.isAssembling
+      let isWaiting = session.isSettling
       let step: SessionState.Step?
       do throws(StorageError) {
         step = try session.state.wait(until: isWaiting ? nil : deadline) { (state, late) throws(StorageError) in
@@ -49,135 +48,89 @@ extension Storage {
   ) throws(StorageError) -> CompletionRecord {
     let path = try request.path(session: session.name, at: Clock.now())
     try checkFree(path, request)
-    let staging = try staging
-    let doing = "assembling \(path)"
-    let folder = try StorageError.wrap(doing) { () throws(Errno) in
-      try root.openFolder(Layout.uploadsPath + [session.name])
+    let folder = try StorageError.wrap("assembling \(path)") { () throws(Errno) in
+      SharedDescriptor(try root.openFolder(Layout.uploadsPath + [session.name]))
     }
-    let new = try StorageError.wrap(doing) { () throws(Errno) in
-      try staging.create(origin: Origin.disposable, flags: O_RDWR, mode: mode_t(Layout.fileMode))
-    }
-    let staged = new.name
-    let file = new.descriptor
+    session.data.seal()
     do throws(StorageError) {
-      var digest = request.sha256 == nil ? nil : Optional(SHA256())
-      var size: Int64 = 0
-      try StorageError.wrap(doing) { () throws(Errno) in
-        for chunk in chunks {
-          let source = try Sys.open(chunk.name, in: folder, O_RDONLY)
-          size += try Self.join(source.raw, to: file.raw, at: size, &digest)
-        }
-        // The new file is as the chunks are: whoever may read those may read it.
-        let first = try Sys.stat(chunks[0].name, in: folder)
-        try Sys.give(file, to: owner)
-        try Sys.chmod(file, first.st_mode & 0o7777)
-      }
-      // Chunks may be changed in place; what counts is what was read now.
-      if let expected = request.size, expected != size { throw .wrongSize(expected: expected, actual: size) }
-      let sha256 = digest.map { $0.finalize().map { Self.hex($0) }.joined() }
-      if let expected = request.sha256, let sha256, expected != sha256 {
-        throw .wrongDigest(expected: expected, actual: sha256)
-      }
-      let record = CompletionRecord(
-        storagePath: path.description, size: size, chunks: chunks.count, sha256: sha256)
-      let result = try stageRecord(record, owner)
+      let assembly = try Assembly(chunks, of: session, in: folder, for: path, staging: staging)
       do throws(StorageError) {
-        try publish(staged, file.raw, as: path, overwriting: request.overwrite, owner: owner)
+        let record = try assembly.check(against: request, path: path, chunks: chunks.count)
+        try publish(assembly, as: path, request, owner, record, in: folder)
+        finish(session, folder, chunks, size: record.json.count)
+        return record
       } catch {
-        try? staging.discard(result)
+        // The error that matters is the one that is thrown; what stays staged goes at the next start.
+        try? assembly.discard()
         throw error
       }
-      finish(session, folder.raw, chunks, staged: result, size: record.json.count)
-      return record
     } catch {
-      // The error that matters is the one that is thrown; what stays staged goes at the next start.
-      try? staging.discard(staged)
+      session.data.unseal()
+      throw error
+    }
+  }
+
+  /// Puts the image in place, with a note of it written down first.
+  ///
+  /// Whenever the power fails, the next start sees by the note whether the image has its name: then the session is
+  /// complete, else it is as it was.
+  private func publish(
+    _ assembly: Assembly, as path: StoragePath, _ request: CompletionRequest, _ owner: Owner,
+    _ record: CompletionRecord, in folder: SharedDescriptor
+  ) throws(StorageError) {
+    let staging = try staging
+    try StorageError.wrap("noting the result of a session") { () throws(Errno) in
+      let note = try staging.create(origin: Origin.disposable, flags: O_RDWR, mode: mode_t(Layout.fileMode))
+      do throws(Errno) {
+        try Sys.writeAll(note.descriptor, at: 0, record.json)
+        try Sys.give(note.descriptor, to: owner)
+        let inode = try Sys.stat(assembly.file).st_ino
+        // Without attributes the next start compares sizes.
+        try? Sys.setExtendedAttribute(Layout.inodeAttribute, of: note.descriptor, to: Array("\(inode)".utf8))
+        try Sys.synchronize(note.descriptor)
+        try Sys.rename(note.name, in: staging.folder, to: Layout.completing, in: folder)
+      } catch {
+        try? staging.discard(note.name)
+        throw error
+      }
+      try Sys.synchronize(folder)
+    }
+    do throws(StorageError) {
+      try publish(
+        assembly.name, in: assembly.folder, assembly.file.raw, as: path, overwriting: request.overwrite, owner: owner)
+    } catch {
+      // One that stays is seen through by the next start.
+      try? Sys.unlink(Layout.completing, in: folder)
       throw error
     }
   }
 
   /// Refuses a target that is there, before any work is done for it.
   private func checkFree(_ path: StoragePath, _ request: CompletionRequest) throws(StorageError) {
-    guard let folder = try? root.openFolder(path.folder), let stat = try? Sys.stat(path.fileName, in: folder),
-      let identity = try? FileIdentity(Sys.stat(folder))
-    else {
-      guard let folder = try? root.openFolder(path.folder), let stat = try? Sys.stat(folder),
-        pending.staged(path.fileName, in: FileIdentity(stat)) != nil
-      else { return }
-      throw .targetExists(path.description)
+    guard let folder = try? root.openFolder(path.folder), let identity = try? FileIdentity(Sys.stat(folder)) else {
+      return
+    }
+    let isPending = pending.staged(path.fileName, in: identity) != nil
+    guard let stat = try? Sys.stat(path.fileName, in: folder) else {
+      if isPending { throw .targetExists(path.description) }
+      return
     }
     guard stat.isRegularFile else { throw .badTarget("\(path) is a folder or a special file") }
-    guard request.overwrite, pending.staged(path.fileName, in: identity) == nil else {
-      throw .targetExists(path.description)
-    }
-  }
-
-  /// Appends one chunk: shared blocks where the file system has them, else a copy inside the kernel.
-  private static func join(
-    _ source: CInt, to target: CInt, at offset: Int64, _ digest: inout SHA256?
-  ) throws(Errno) -> Int64 {
-    let size = Int64(try Sys.stat(source).st_size)
-    if digest != nil { try hash(source, size, &digest) }
-    if size > 0, (try? Sys.cloneRange(from: source, at: 0, length: 0, to: target, at: offset)) != nil { return size }
-    var done: Int64 = 0
-    while done < size {
-      let copied = try Sys.copyRange(
-        from: source, at: done, to: target, at: offset + done, length: Int(size - done))
-      if copied == 0 { break }
-      done += Int64(copied)
-    }
-    return done
-  }
-
-  private static func hash(_ source: CInt, _ size: Int64, _ digest: inout SHA256?) throws(Errno) {
-    var offset: Int64 = 0
-    while offset < size {
-      let piece = try Sys.readAll(source, from: offset, limit: 1 << 20)
-      if piece.isEmpty { break }
-      digest?.update(data: piece)
-      offset += Int64(piece.count)
-    }
-  }
-
-  private static func hex(_ byte: UInt8) -> String {
-    let digits = String(byte, radix: 16)
-    return digits.utf8.count == 1 ? "0" + digits : digits
-  }
-
-  /// Writes the result beside the image while everything can still be refused.
-  private func stageRecord(_ record: CompletionRecord, _ owner: Owner) throws(StorageError) -> FileName {
-    let staging = try staging
-    return try StorageError.wrap("noting the result of a session") { () throws(Errno) in
-      let file = try staging.create(origin: Origin.disposable, flags: O_RDWR, mode: mode_t(Layout.fileMode))
-      do throws(Errno) {
-        try Sys.writeAll(file.descriptor, at: 0, record.json)
-        try Sys.give(file.descriptor, to: owner)
-        try Sys.synchronizeData(file.descriptor)
-        return file.name
-      } catch {
-        try? staging.discard(file.name)
-        throw error
-      }
-    }
+    guard request.overwrite, !isPending else { throw .targetExists(path.description) }
   }
 
   /// The image is durable: the result takes its place, and then the chunks can go.
   ///
   /// Nothing here can undo the completion, so what fails is noted, not thrown.
-  private func finish(
-    _ session: UploadSession, _ folder: CInt, _ chunks: [ChunkSet.Chunk], staged: FileName, size: Int
-  ) {
+  private func finish(_ session: UploadSession, _ folder: SharedDescriptor, _ chunks: [ChunkSet.Chunk], size: Int) {
     do throws(Errno) {
       try gate.changing { () throws(Errno) in
         let identity = FileIdentity(try Sys.stat(folder))
-        if let staging = try? staging {
-          try Sys.rename(staged, in: staging.folder, to: Layout.result, in: folder)
-          try Sys.synchronize(folder)
-        }
+        try Sys.rename(Layout.completing, in: folder, to: Layout.result, in: folder)
         ledger.record(Tally(size: Int64(size), count: 1), to: .temp, in: identity)
         try names.holding(identity) { () throws(Errno) in
           for chunk in chunks {
-            _ = try replacing(chunk.name, in: folder, identity, from: .temp) { () throws(Errno) in
+            _ = try replacing(chunk.name, in: folder.raw, identity, from: .temp) { () throws(Errno) in
               try Sys.unlink(chunk.name, in: folder)
             }
             observer?.changed(chunk.name, in: identity)
@@ -185,6 +138,7 @@ extension Storage {
         }
         observer?.changed(Layout.result, in: identity)
       }
+      try session.data.remove()
     } catch {
       refusals.add(
         operation: "complete", path: Layout.path(Layout.uploadsPath + [session.name]), errno: error,
@@ -195,8 +149,8 @@ extension Storage {
 
 extension Sys {
   /// Gives a file away, unless it is as wanted already (an ordinary user may not give files away).
-  static func give(_ file: SharedDescriptor, to owner: Owner) throws(Errno) {
-    let now = try stat(file)
-    if now.st_uid != owner.user || now.st_gid != owner.group { try chown(file, owner.user, owner.group) }
+  static func give(_ file: borrowing some DescriptorReference & ~Copyable, to owner: Owner) throws(Errno) {
+    let now = try stat(file.raw)
+    if now.st_uid != owner.user || now.st_gid != owner.group { try chown(file.raw, owner.user, owner.group) }
   }
 }

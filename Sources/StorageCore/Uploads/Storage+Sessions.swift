@@ -20,11 +20,55 @@ extension Storage {
     let path = try StoragePath(names: Layout.uploadsPath + [FileName(sessionID), FileName("chunk_\(index)")])
     let session = try begin(FileName(sessionID))
     try session.opened(path.fileName)
-    defer { session.closed(path.fileName, wasClosing: false) }
-    try writeStaged(origin: path.description, fill) { staged, descriptor throws(StorageError) in
-      try publish(staged, descriptor, as: path, overwriting: true, owner: .ofThisProcess)
-      let stat = try StorageError.wrap("saving \(path)") { () throws(Errno) in try Sys.stat(descriptor) }
-      session.saved(path.fileName, size: Int64(stat.st_size))
+    do throws(StorageError) {
+      try write(path, of: session, index, fill)
+    } catch {
+      session.closed(path.fileName, wasClosing: false)
+      throw error
+    }
+    session.closed(path.fileName, wasClosing: false)
+    try StorageError.wrap("moving the chunks of session \(sessionID)") { () throws(Errno) in
+      try moveChunks(of: session)
+    }
+  }
+
+  private func write(
+    _ path: StoragePath, of session: UploadSession, _ index: UInt64,
+    _ fill: (FileWriter) throws(StorageError) -> Void
+  ) throws(StorageError) {
+    let staging = try staging
+    let doing = "saving \(path)"
+    let new = try StorageError.wrap(doing) { () throws(Errno) in
+      try staging.create(origin: path.description, flags: O_RDWR, mode: mode_t(Layout.fileMode))
+    }
+    do throws(StorageError) {
+      let chunk = try StorageError.wrap(doing) { () throws(Errno) in
+        let identity = FileIdentity(try Sys.stat(new.descriptor))
+        return try session.file(identity, new.descriptor, isNew: true)
+      }
+      let writer = FileWriter(chunk, ChunkIndex(value: index))
+      try fill(writer)
+      try StorageError.wrap(doing) { () throws(Errno) in try chunk.synchronize() }
+      try vacatePlace(of: path, session)
+      try publish(
+        new.name, new.descriptor.raw, as: path, overwriting: true, owner: .ofThisProcess)
+      session.saved(path.fileName, size: writer.size, place: chunk.place)
+    } catch {
+      // The error that matters is the one that is thrown; what stays staged goes at the next start.
+      try? staging.discard(new.name)
+      throw error
+    }
+  }
+
+  /// A chunk that is about to be replaced gives its place back.
+  private func vacatePlace(of path: StoragePath, _ session: UploadSession) throws(StorageError) {
+    do throws(Errno) {
+      let folder = try root.openFolder(path.folder)
+      try vacate(path.fileName, in: folder.raw, of: session)
+    } catch .noSuchFileOrDirectory {
+      return
+    } catch {
+      throw .system(error, doing: "replacing \(path)")
     }
   }
 
@@ -59,8 +103,8 @@ extension Storage {
     let made = try StorageError.wrap("beginning session \(name)") { () throws(Errno) in
       try Root.makeFolder(name, in: uploadsFolder.raw, owner: nil)
     }
-    if made { return uploads.began(name) }
-    return uploads.session(name) ?? uploads.began(name)
+    if !made, let session = uploads.session(name) { return session }
+    return try uploads.began(name)
   }
 
   /// Removes a session's folder and all in it; returns how many files that were.
@@ -81,7 +125,7 @@ extension Storage {
         for (name, _) in pending.all(in: identity) where try removePending(name, in: identity) { count += 1 }
       }
       try Sys.removeFolder(session.name, in: uploadsFolder)
-      uploads.ended(session.name)
+      try uploads.ended(session.name)
       observer?.changed(session.name, in: FileIdentity(try Sys.stat(uploadsFolder)))
       return count
     }

@@ -1,4 +1,6 @@
 internal import Glibc
+internal import Synchronization
+internal import SystemPackage
 
 /// One chunked upload: `temp/uploads/{sessionId}/`.
 ///
@@ -7,16 +9,29 @@ internal import Glibc
 package final class UploadSession: Sendable {
   package let name: FileName
   let state: Monitor<SessionState>
+  let data: SessionData
+  /// The chunks that are open, so that all who have one agree on where its bytes are.
+  let files = Mutex<[FileIdentity: WeakChunkFile]>([:])
 
-  init(name: FileName, chunks: [(FileName, Int64)], record: CompletionRecord?, lastActivity: Int64) {
+  struct WeakChunkFile { weak var value: ChunkFile? }
+
+  init(name: FileName, data: SessionData, lastActivity: Int64) {
     self.name = name
-    var state = SessionState(at: lastActivity)
-    for (name, size) in chunks {
-      guard let index = try? state.chunks.check(name) else { continue }
-      state.chunks.save(name, index, size: size)
+    self.data = data
+    state = Monitor(SessionState(at: lastActivity))
+  }
+
+  /// Takes over what an earlier run left.
+  func restore(chunks: [ChunkSet.Chunk], record: CompletionRecord?) throws(Errno) {
+    let used = state.change { state in
+      for chunk in chunks {
+        guard let index = try? state.chunks.check(chunk.name) else { continue }
+        state.chunks.restore(chunk, index)
+      }
+      if let record { state.phase = .complete(record, since: state.lastActivity) }
+      return state.chunks.placement.used
     }
-    if let record { state.phase = .complete(record, since: lastActivity) }
-    self.state = Monitor(state)
+    try data.trim(to: used)
   }
 
   /// A chunk is about to be created, opened for writing, or renamed to.
@@ -35,9 +50,11 @@ package final class UploadSession: Sendable {
   }
 
   /// A chunk is in the session's folder, `size` bytes long.
-  package func saved(_ chunk: FileName, size: Int64) {
+  ///
+  /// - Parameter place: where its bytes are in the data file; `nil` where they are in its own.
+  package func saved(_ chunk: FileName, size: Int64, place: Int64?) {
     state.change { state in
-      if let index = try? ChunkIndex(chunk) { state.chunks.save(chunk, index, size: size) }
+      if let index = try? ChunkIndex(chunk) { state.chunks.save(chunk, index, size: size, place: place) }
       state.lastActivity = Clock.now()
     }
   }
@@ -66,6 +83,13 @@ package final class UploadSession: Sendable {
 
   package var isAssembling: Bool {
     state.withLock { if case .assembling = $0.phase { true } else { false } }
+  }
+
+  /// Whether something is under way that a completion waits for, however long it takes.
+  var isSettling: Bool {
+    state.withLock { state in
+      if case .assembling = state.phase { true } else { state.moving > 0 }
+    }
   }
 
   /// Waits for a completion under way, and returns the record of a completed session.

@@ -1,28 +1,40 @@
 internal import Glibc
 internal import Synchronization
-internal import SystemPackage
+package import SystemPackage
 
 /// The sessions that there are.
 package final class Uploads: Sendable {
-  private let sessions = Mutex<[FileName: UploadSession]>([:])
+  private let state = Mutex(State())
+
+  private struct State {
+    var sessions: [FileName: UploadSession] = [:]
+    /// Where the sessions' data files are; there once the storage is initialized.
+    var dataFolder: SharedDescriptor?
+  }
 
   package init() {}
 
-  package func session(_ name: FileName) -> UploadSession? { sessions.withLock { $0[name] } }
+  package func session(_ name: FileName) -> UploadSession? { state.withLock { $0.sessions[name] } }
 
-  var all: [UploadSession] { sessions.withLock { Array($0.values) } }
+  var all: [UploadSession] { state.withLock { Array($0.sessions.values) } }
 
   /// The folder of a session was made.
   @discardableResult
-  package func began(_ name: FileName) -> UploadSession {
-    let session = UploadSession(name: name, chunks: [], record: nil, lastActivity: Clock.now())
-    sessions.withLock { $0[name] = session }
+  package func began(_ name: FileName) throws(StorageError) -> UploadSession {
+    guard let folder = state.withLock({ $0.dataFolder }) else {
+      throw .system(.badFileDescriptor, doing: "using a storage that is not initialized")
+    }
+    let session = UploadSession(
+      name: name, data: SessionData(folder: folder, name: name), lastActivity: Clock.now())
+    state.withLock { $0.sessions[name] = session }
     return session
   }
 
-  /// The folder of a session is gone.
-  package func ended(_ name: FileName) {
-    sessions.withLock { $0.removeValue(forKey: name) }?.end()
+  /// The folder of a session is gone, and its data goes with it.
+  package func ended(_ name: FileName) throws(Errno) {
+    guard let session = state.withLock({ $0.sessions.removeValue(forKey: name) }) else { return }
+    session.end()
+    try session.data.remove()
   }
 
   var counts: (active: Int, completed: Int) {
@@ -31,35 +43,11 @@ package final class Uploads: Sendable {
     return (all.count - completed, completed)
   }
 
-  /// Finds the sessions that an earlier run left.
-  func load(_ root: Root) throws(StorageError) {
-    do throws(Errno) {
-      let folder = try root.openFolder(Layout.uploadsPath)
-      for entry in try FolderStream.all(of: folder.raw) where NameRules.isSession(entry.name) {
-        // A file here was planted; there is no session in it.
-        guard let session = try? Self.read(entry.name, in: folder.raw) else { continue }
-        sessions.withLock { $0[entry.name] = session }
-      }
-    } catch {
-      throw .system(error, doing: "reading the sessions")
+  /// Takes over the sessions that an earlier run left.
+  func begin(dataFolder: SharedDescriptor, with found: [UploadSession]) {
+    state.withLock { state in
+      state.dataFolder = dataFolder
+      for session in found { state.sessions[session.name] = session }
     }
-  }
-
-  private static func read(_ name: FileName, in uploads: CInt) throws(Errno) -> UploadSession {
-    let folder = try Sys.openFolder(name, in: uploads)
-    var chunks: [(FileName, Int64)] = []
-    var record: CompletionRecord?
-    var last = Int64(try Sys.stat(folder).st_mtim.tv_sec)
-    for entry in try FolderStream.all(of: folder.raw) {
-      let stat = try Sys.stat(entry.name, in: folder)
-      last = max(last, Int64(stat.st_mtim.tv_sec))
-      if entry.name == Layout.result {
-        let file = try Sys.open(entry.name, in: folder, O_RDONLY)
-        record = CompletionRecord(json: try Sys.readAll(file, limit: CompletionRequest.longestMarker))
-      } else if stat.isRegularFile {
-        chunks.append((entry.name, Int64(stat.st_size)))
-      }
-    }
-    return UploadSession(name: name, chunks: chunks, record: record, lastActivity: last)
   }
 }

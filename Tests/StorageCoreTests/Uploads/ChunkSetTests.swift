@@ -7,7 +7,7 @@ import Testing
 struct ChunkSetTests {
   private func set(_ names: [FileName], size: Int64 = 10) throws -> ChunkSet {
     var set = ChunkSet()
-    for name in names { set.save(name, try set.check(name), size: size) }
+    for name in names { set.save(name, try set.check(name), size: size, place: nil) }
     return set
   }
 
@@ -48,7 +48,7 @@ struct ChunkSetTests {
   @Test("a chunk that is written again replaces the first")
   func replaced() throws {
     var set = try set(["chunk_0", "chunk_1"])
-    set.save("chunk_0", ChunkIndex(value: 0), size: 3)
+    set.save("chunk_0", ChunkIndex(value: 0), size: 3, place: nil)
     #expect(set.count == 2)
     #expect(set.bytes == 13)
     set.remove(ChunkIndex(value: 5))

@@ -20,8 +20,7 @@ struct SessionFiguresTests {
 
   @Test("they tell what is there and what is missing")
   func receiving() throws {
-    let session = UploadSession(
-      name: "S", chunks: [("chunk_3", 5), ("chunk_1", 7)], record: nil, lastActivity: 1_794_744_000)
+    let session = try UploadSession.planted([("chunk_3", 5), ("chunk_1", 7)], lastActivity: 1_794_744_000)
     let figures = try figures(session)
     #expect(figures.state == "receiving")
     #expect(figures.chunks == 2)
@@ -34,7 +33,7 @@ struct SessionFiguresTests {
 
   @Test("they tell why the last completion was refused, whatever the sentence holds")
   func refused() throws {
-    let session = UploadSession(name: "S", chunks: [], record: nil, lastActivity: 0)
+    let session = try UploadSession.planted()
     session.state.change { $0.refuse(.badTarget("a \"quoted\" \\ name\nin two lines"), at: 5) }
     #expect(try figures(session).error == "EINVAL: a \"quoted\" \\ name?in two lines")
     session.state.change { $0.refuse(.chunksMissing("missing chunk 0"), at: 5) }
@@ -44,7 +43,7 @@ struct SessionFiguresTests {
   @Test("a complete session tells what it was made of")
   func complete() throws {
     let record = CompletionRecord(storagePath: "temp/processing/S", size: 12, chunks: 2, sha256: nil)
-    let session = UploadSession(name: "S", chunks: [], record: record, lastActivity: 9)
+    let session = try UploadSession.planted(record: record, lastActivity: 9)
     let figures = try figures(session)
     #expect(figures.state == "complete")
     #expect(figures.chunks == 2)
@@ -54,8 +53,8 @@ struct SessionFiguresTests {
   }
 
   @Test("each key has a line of its own")
-  func lines() {
-    let session = UploadSession(name: "S", chunks: [("chunk_1", 1)], record: nil, lastActivity: 0)
+  func lines() throws {
+    let session = try UploadSession.planted([("chunk_1", 1)])
     let lines = session.json.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     #expect(lines.first == "{")
     #expect(lines.suffix(2) == ["}", ""])

@@ -12,7 +12,7 @@ struct SessionStateTests {
   private func received() throws -> SessionState {
     var state = SessionState(at: 100)
     try state.opened("chunk_0", at: 101)
-    state.chunks.save("chunk_0", ChunkIndex(value: 0), size: 3)
+    state.chunks.save("chunk_0", ChunkIndex(value: 0), size: 3, place: nil)
     state.closed("chunk_0", wasClosing: false, at: 102)
     return state
   }
@@ -32,7 +32,7 @@ struct SessionStateTests {
       Issue.record("the completion did not begin")
       return
     }
-    #expect(chunks == [ChunkSet.Chunk(name: "chunk_0", size: 3)])
+    #expect(chunks == [ChunkSet.Chunk(name: "chunk_0", size: 3, place: nil)])
     #expect(state.phaseName == "assembling")
     state.finish(record, at: 200)
     #expect(state.phaseName == "complete")
@@ -165,7 +165,7 @@ struct SessionStateTests {
   func gaps() throws {
     var state = SessionState(at: 100)
     refuses(.noData) { _ = try state.begin(image, session: "S", late: false) }
-    state.chunks.save("chunk_1", ChunkIndex(value: 1), size: 3)
+    state.chunks.save("chunk_1", ChunkIndex(value: 1), size: 3, place: nil)
     refuses(.noData, says: "missing chunk 0") { _ = try state.begin(image, session: "S", late: false) }
     #expect(state.isReceiving)
   }

@@ -1,0 +1,133 @@
+internal import Crypto
+internal import Glibc
+internal import SystemPackage
+
+/// The file that a session's chunks make, on its way to its name.
+///
+/// Mostly it is the session's data file, with every chunk where it belongs. Chunks without a place are copied into it.
+/// Where a chunk lies in another's place, all are copied into a new file.
+struct Assembly {
+  /// Where the file is, and what it is called there.
+  let folder: SharedDescriptor
+  let name: FileName
+  let file: SharedDescriptor
+  /// Bytes.
+  let size: Int64
+  /// Made for this, and worth nothing if it fails.
+  private let isNew: Bool
+
+  /// A chunk as it is on disk now, and where it goes.
+  fileprivate struct Part {
+    let descriptor: SharedDescriptor
+    let size: Int64
+    /// In the data file.
+    let place: Int64?
+    let target: Int64
+
+    var isInPlace: Bool { place == target || size == 0 }
+  }
+
+  /// - Parameters:
+  ///   - chunks: in order.
+  ///   - folder: the session's.
+  init(
+    _ chunks: [ChunkSet.Chunk], of session: UploadSession, in folder: SharedDescriptor, for path: StoragePath,
+    staging: Staging
+  ) throws(StorageError) {
+    let result = try StorageError.wrap("assembling \(path)") { () throws(Errno) in
+      let (parts, size) = try Self.parts(chunks, of: session, in: folder)
+      let mode = try Sys.stat(parts[0].descriptor).st_mode & 0o7777
+      var assembly: Assembly
+      if let data = session.data.existing, parts.allSatisfy({ $0.isInPlace || $0.place == nil }) {
+        assembly = Assembly(folder: session.data.folder, name: session.data.name, file: data, size: size, isNew: false)
+        for part in parts where !part.isInPlace {
+          session.occupy(part.target..<part.target + part.size)
+          try part.copy(from: part.descriptor, at: 0, to: data)
+        }
+        try Sys.truncate(data, to: size)
+      } else {
+        let new = try staging.create(origin: Origin.disposable, flags: O_RDWR, mode: mode_t(Layout.fileMode))
+        assembly = Assembly(folder: staging.folder, name: new.name, file: new.descriptor, size: size, isNew: true)
+        do throws(Errno) {
+          for part in parts {
+            if let place = part.place, let data = session.data.existing {
+              try part.copy(from: data, at: place, to: new.descriptor)
+            } else {
+              try part.copy(from: part.descriptor, at: 0, to: new.descriptor)
+            }
+          }
+        } catch {
+          try? assembly.discard()
+          throw error
+        }
+      }
+      // The new file is as the chunks are: whoever may read those may read it.
+      try Sys.chmod(assembly.file, mode)
+      return assembly
+    }
+    self = result
+  }
+
+  private init(folder: SharedDescriptor, name: FileName, file: SharedDescriptor, size: Int64, isNew: Bool) {
+    self.folder = folder
+    self.name = name
+    self.file = file
+    self.size = size
+    self.isNew = isNew
+  }
+
+  /// What is on disk now is what counts: chunks may have been changed in place.
+  private static func parts(
+    _ chunks: [ChunkSet.Chunk], of session: UploadSession, in folder: SharedDescriptor
+  ) throws(Errno) -> ([Part], Int64) {
+    var parts: [Part] = []
+    parts.reserveCapacity(chunks.count)
+    var end: Int64 = 0
+    for chunk in chunks {
+      let descriptor = SharedDescriptor(try Sys.open(chunk.name, in: folder, O_RDONLY))
+      let size = Int64(try Sys.stat(descriptor).st_size)
+      parts.append(Part(descriptor: descriptor, size: size, place: ChunkFile.place(of: descriptor), target: end))
+      end += size
+    }
+    return (parts, end)
+  }
+
+  /// Checks what the request says of the whole, and says what it has become.
+  func check(
+    against request: CompletionRequest, path: StoragePath, chunks: Int
+  ) throws(StorageError) -> CompletionRecord {
+    if let expected = request.size, expected != size { throw .wrongSize(expected: expected, actual: size) }
+    var sha256: String?
+    if let expected = request.sha256 {
+      let actual = try StorageError.wrap("checking \(path)") { () throws(Errno) in try digest() }
+      guard actual == expected else { throw .wrongDigest(expected: expected, actual: actual) }
+      sha256 = actual
+    }
+    return CompletionRecord(storagePath: path.description, size: size, chunks: chunks, sha256: sha256)
+  }
+
+  /// SHA-256, in lower-case hexadecimal.
+  private func digest() throws(Errno) -> String {
+    var hash = SHA256()
+    var offset: Int64 = 0
+    while offset < size {
+      let piece = try Sys.readAll(file, from: offset, limit: 1 << 20)
+      if piece.isEmpty { break }
+      hash.update(data: piece)
+      offset += Int64(piece.count)
+    }
+    return hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+
+  /// The completion was refused: what was made for it goes, and the chunks are as they were.
+  func discard() throws(Errno) {
+    if isNew { try Sys.unlink(name, in: folder) }
+  }
+}
+
+extension Assembly.Part {
+  fileprivate func copy(from source: SharedDescriptor, at offset: Int64, to file: SharedDescriptor) throws(Errno) {
+    let copied = try Sys.copyAll(from: source.raw, at: offset, to: file.raw, at: target, length: size)
+    guard copied == size else { throw .ioError }
+  }
+}

@@ -1,0 +1,225 @@
+internal import CLinux
+internal import Glibc
+internal import Synchronization
+package import SystemPackage
+
+/// One chunk that somebody has open, and where its bytes are.
+///
+/// A chunk's own file has its name, size, times, owner and mode. Its bytes are either
+/// in it (plain), or in the session's data file at the offset that an attribute of the chunk
+/// says (placed); then the file itself is one hole of the chunk's size. All opens of a chunk
+/// share one of these, so that they agree.
+package final class ChunkFile: Sendable {
+  private enum Home {
+    /// Nothing was written yet.
+    case undecided
+    case plain
+    case placed(Int64, in: SharedDescriptor)
+  }
+
+  private struct State {
+    var home: Home
+    /// Bytes.
+    var size: Int64
+  }
+
+  let descriptor: SharedDescriptor
+  private let session: UploadSession
+  private let data: SessionData
+  // Held while bytes move: the kernel orders the writes of one file by itself.
+  private let state: Mutex<State>
+
+  /// - Parameters:
+  ///   - descriptor: the chunk's own file, open for reading and, where it is to be written, writing.
+  ///   - isNew: it was just created.
+  init(_ descriptor: SharedDescriptor, isNew: Bool, of session: UploadSession, data: SessionData) throws(Errno) {
+    self.descriptor = descriptor
+    self.session = session
+    self.data = data
+    var home: Home = isNew ? .undecided : .plain
+    if !isNew, let place = ChunkFile.place(of: descriptor) { home = .placed(place, in: try data.file()) }
+    state = Mutex(State(home: home, size: Int64(try Sys.stat(descriptor).st_size)))
+  }
+
+  /// Where in the data file the bytes are; `nil` where they are in the chunk's own file.
+  package var place: Int64? {
+    state.withLock { if case .placed(let place, _) = $0.home { place } else { nil } }
+  }
+
+  // MARK: Bytes
+
+  /// Reads up to the end of the chunk.
+  package func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
+    try state.withLock { state throws(Errno) in
+      guard case .placed(let place, let file) = state.home else {
+        return try Sys.read(descriptor, at: offset, into: buffer)
+      }
+      let count = min(Int64(buffer.count), state.size - offset)
+      guard count > 0 else { return 0 }
+      return try Sys.read(
+        file, at: place + offset, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(count)]))
+    }
+  }
+
+  /// Writes all of `bytes`. A chunk with the index `index` gets its place at its first write; `nil` is none.
+  package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64, index: ChunkIndex?) throws(Errno) {
+    try state.withLock { state throws(Errno) in
+      if case .undecided = state.home { state.home = decide(index) }
+      let end = offset + Int64(bytes.count)
+      if case .placed(let place, let file) = state.home, end > state.size,
+        !session.take(place + state.size..<place + end)
+      {
+        try bringHome(&state, from: place, in: file)
+      }
+      guard case .placed(let place, let file) = state.home else {
+        try Sys.writeAll(descriptor.raw, at: offset, bytes)
+        state.size = max(state.size, end)
+        return
+      }
+      try Sys.writeAll(file, at: place + offset, bytes)
+      if end > state.size {
+        // The chunk's own file always has the chunk's size.
+        try Sys.truncate(descriptor, to: end)
+        state.size = end
+      }
+    }
+  }
+
+  /// As ``write(_:at:index:)``, from an array.
+  func write(_ bytes: [UInt8], at offset: Int64, index: ChunkIndex?) throws(Errno) {
+    var failure: Errno?
+    bytes.withUnsafeBytes { bytes in
+      do throws(Errno) { try write(bytes, at: offset, index: index) } catch { failure = error }
+    }
+    if let failure { throw failure }
+  }
+
+  /// `ftruncate`.
+  package func truncate(to size: Int64) throws(Errno) {
+    try state.withLock { state throws(Errno) in
+      if case .placed(let place, let file) = state.home, size != state.size {
+        if size == 0 {
+          try giveUp(&state, place)
+        } else {
+          try bringHome(&state, from: place, in: file)
+        }
+      }
+      try Sys.truncate(descriptor, to: size)
+      state.size = size
+      // What was made longer without a write has its bytes already.
+      if case .undecided = state.home, size > 0 { state.home = .plain }
+    }
+  }
+
+  /// Has the bytes in the chunk's own file, for what is done with a descriptor of it.
+  package func bringHome() throws(Errno) {
+    try state.withLock { state throws(Errno) in
+      if case .placed(let place, let file) = state.home { try bringHome(&state, from: place, in: file) }
+      if case .undecided = state.home { state.home = .plain }
+    }
+  }
+
+  /// `fdatasync` of the bytes, and of the chunk's own file.
+  package func synchronize() throws(Errno) {
+    let file: SharedDescriptor? = state.withLock { if case .placed(_, let file) = $0.home { file } else { nil } }
+    if let file { try Sys.synchronizeData(file) }
+    try Sys.synchronize(descriptor)
+  }
+
+  /// Starts write-back of the bytes where they will stay, so that a completion finds little to do.
+  package func startWriteback() {
+    let home: (place: Int64, file: SharedDescriptor, size: Int64)? = state.withLock { state in
+      if case .placed(let place, let file) = state.home { (place, file, state.size) } else { nil }
+    }
+    if let home { Sys.startWriteback(home.file, at: home.place, length: home.size) }
+  }
+
+  /// Has a chunk with holes keep its bytes to itself: after a power cut a hole in the data file is a loss.
+  package func bringHomeIfSparse() throws(Errno) {
+    try state.withLock { state throws(Errno) in
+      guard case .placed(let place, let file) = state.home, state.size > 0,
+        lseek(file.raw, off_t(place), lx_SEEK_HOLE) < off_t(place + state.size)
+      else { return }
+      try bringHome(&state, from: place, in: file)
+    }
+  }
+
+  /// Frees the bytes of a chunk that is to go.
+  package func discard() throws(Errno) {
+    try state.withLock { state throws(Errno) in
+      if case .placed(let place, _) = state.home { try giveUp(&state, place) }
+    }
+  }
+
+  // MARK: Moving
+
+  /// Moves the bytes to `place` in the data file, which nobody has written to before.
+  ///
+  /// - Returns: false where there is nothing to move, or no room at the place.
+  func move(to place: Int64) throws(Errno) -> Bool {
+    try state.withLock { state throws(Errno) in
+      guard case .plain = state.home, state.size > 0, data.canPlace, session.take(place..<place + state.size) else {
+        return false
+      }
+      let file = try data.file()
+      _ = try Sys.copyAll(from: descriptor.raw, at: 0, to: file.raw, at: place, length: state.size)
+      let stat = try Sys.stat(descriptor)
+      try ChunkFile.setPlace(place, of: descriptor)
+      state.home = .placed(place, in: file)
+      try Sys.punch(descriptor, offset: 0, length: state.size)
+      try Sys.setTimes(descriptor, stat.st_atim, stat.st_mtim)
+      return true
+    }
+  }
+
+  private func decide(_ index: ChunkIndex?) -> Home {
+    guard let index, data.canPlace, let place = session.place(of: index) else { return .plain }
+    do throws(Errno) {
+      let file = try data.file()
+      try ChunkFile.setPlace(place, of: descriptor)
+      return .placed(place, in: file)
+    } catch {
+      // A file system without attributes, or a full one: the chunk keeps its bytes to itself, and the write says more.
+      data.noteFailure(error)
+      return .plain
+    }
+  }
+
+  private func bringHome(_ state: inout State, from place: Int64, in file: SharedDescriptor) throws(Errno) {
+    if state.size > 0 {
+      _ = try Sys.copyAll(from: file.raw, at: place, to: descriptor.raw, at: 0, length: state.size)
+    }
+    try ChunkFile.removePlace(of: descriptor)
+    state.home = .plain
+    try free(place..<place + state.size)
+  }
+
+  /// Lets go of the bytes. The next write may be given the same place.
+  private func giveUp(_ state: inout State, _ place: Int64) throws(Errno) {
+    try ChunkFile.removePlace(of: descriptor)
+    state.home = .undecided
+    try free(place..<place + state.size)
+  }
+
+  private func free(_ range: Range<Int64>) throws(Errno) {
+    // Kept where a completion is using the file: what is there may be another chunk's by now.
+    guard !range.isEmpty, try data.punch(range) else { return }
+    session.free(range)
+  }
+
+  // MARK: The attribute
+
+  /// Where the bytes of a chunk are that is found on disk.
+  static func place(of descriptor: borrowing some DescriptorReference & ~Copyable) -> Int64? {
+    guard let value = try? Sys.extendedAttribute(Layout.placeAttribute, of: descriptor) else { return nil }
+    return Int64(String(decoding: value, as: UTF8.self))
+  }
+
+  private static func setPlace(_ place: Int64, of descriptor: SharedDescriptor) throws(Errno) {
+    try Sys.setExtendedAttribute(Layout.placeAttribute, of: descriptor, to: Array("\(place)".utf8))
+  }
+
+  private static func removePlace(of descriptor: SharedDescriptor) throws(Errno) {
+    try Sys.removeExtendedAttribute(Layout.placeAttribute, of: descriptor)
+  }
+}

@@ -1,0 +1,102 @@
+internal import CLinux
+internal import Glibc
+internal import Synchronization
+internal import SystemPackage
+
+/// The file that a session's chunks are written into, and that becomes the image.
+///
+/// It is made when the first chunk gets a place, in the private folder, under the session's name.
+final class SessionData: Sendable {
+  let folder: SharedDescriptor
+  let name: FileName
+  private let state = Mutex(State())
+
+  private struct State {
+    var file: SharedDescriptor?
+    /// A completion is using it, or it is the image already: nothing of it may be taken away.
+    var isSealed = false
+    var canPlace = true
+  }
+
+  /// - Parameter folder: where data files are.
+  init(folder: SharedDescriptor, name: FileName) {
+    self.folder = folder
+    self.name = name
+  }
+
+  /// The file, made where it is missing.
+  func file() throws(Errno) -> SharedDescriptor {
+    try state.withLock { state throws(Errno) in
+      if let file = state.file { return file }
+      let file = SharedDescriptor(
+        try Sys.open(name, in: folder, O_RDWR | O_CREAT, mode: mode_t(Layout.fileMode)))
+      state.file = file
+      return file
+    }
+  }
+
+  /// The file, if there is one.
+  var existing: SharedDescriptor? { state.withLock { $0.file } }
+
+  /// Whether chunks can be placed: the file system has attributes to note where they are.
+  var canPlace: Bool { state.withLock { $0.canPlace && !$0.isSealed } }
+
+  /// Placing did not work for a reason that will not go away.
+  func noteFailure(_ error: Errno) {
+    guard error == .notSupported else { return }
+    state.withLock { $0.canPlace = false }
+  }
+
+  /// Makes a hole; false where a completion is using the file.
+  func punch(_ range: Range<Int64>) throws(Errno) -> Bool {
+    try state.withLock { state throws(Errno) in
+      guard !state.isSealed, let file = state.file else { return false }
+      try Sys.punch(file, offset: range.lowerBound, length: range.upperBound - range.lowerBound)
+      return true
+    }
+  }
+
+  /// From now on nothing of the file is taken away.
+  func seal() { state.withLock { $0.isSealed = true } }
+
+  /// The completion was given up.
+  func unseal() { state.withLock { $0.isSealed = false } }
+
+  /// The session is gone, and what it received with it.
+  func remove() throws(Errno) {
+    let isThere = state.withLock { state in
+      defer { state.file = nil }
+      return state.file != nil
+    }
+    guard isThere else { return }
+    do throws(Errno) { try Sys.unlink(name, in: folder) } catch .noSuchFileOrDirectory { return }
+  }
+
+  // MARK: After an earlier run
+
+  /// Opens the file that an earlier run left; `nil` where there is none.
+  func reopen() throws(Errno) -> SharedDescriptor? {
+    do throws(Errno) {
+      let file = SharedDescriptor(try Sys.open(name, in: folder, O_RDWR))
+      state.withLock { $0.file = file }
+      return file
+    } catch .noSuchFileOrDirectory {
+      return nil
+    }
+  }
+
+  /// Takes away what no chunk has, so that it can be given out again.
+  func trim(to used: IntervalSet) throws(Errno) {
+    guard let file = existing else { return }
+    try Sys.truncate(file, to: used.end)
+    for gap in used.gaps { try Sys.punch(file, offset: gap.lowerBound, length: gap.upperBound - gap.lowerBound) }
+  }
+
+  /// Whether the bytes of a chunk reached the disk before a power cut: what did not shows as a hole.
+  func holds(_ range: Range<Int64>) -> Bool {
+    guard let file = existing, let stat = try? Sys.stat(file), Int64(stat.st_size) >= range.upperBound else {
+      return range.isEmpty
+    }
+    return range.isEmpty || lseek(file.raw, off_t(range.lowerBound), lx_SEEK_HOLE) >= off_t(range.upperBound)
+  }
+}

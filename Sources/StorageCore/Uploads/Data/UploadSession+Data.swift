@@ -1,0 +1,77 @@
+internal import Glibc
+internal import Synchronization
+package import SystemPackage
+
+/// The chunks' bytes: where they go, and who has them.
+extension UploadSession {
+  /// The chunk that `descriptor` is a file of, shared by all who have it open.
+  ///
+  /// - Parameter isNew: it was just created, and nobody else can have it.
+  package func file(
+    _ identity: FileIdentity, _ descriptor: SharedDescriptor, isNew: Bool = false
+  ) throws(Errno) -> ChunkFile {
+    try files.withLock { files throws(Errno) in
+      if let file = files[identity]?.value { return file }
+      let file = try ChunkFile(descriptor, isNew: isNew, of: self, data: data)
+      // Those that nobody has any more go when there are many.
+      if files.count > 64 { files = files.filter { $0.value.value != nil } }
+      files[identity] = WeakChunkFile(value: file)
+      return file
+    }
+  }
+
+  /// The chunk, if somebody has it open.
+  func openFile(_ identity: FileIdentity) -> ChunkFile? { files.withLock { $0[identity]?.value } }
+
+  /// Where a chunk that is about to be written would go.
+  func place(of index: ChunkIndex) -> Int64? {
+    state.withLock { $0.isReceiving ? $0.chunks.placement.place(of: index.value) : nil }
+  }
+
+  /// Takes a part of the data file for a chunk; false where it is not free.
+  func take(_ range: Range<Int64>) -> Bool { state.withLock { $0.chunks.placement.take(range) } }
+
+  /// Something is written to a part of the data file, whatever is there.
+  func occupy(_ range: Range<Int64>) { state.withLock { $0.chunks.placement.occupy(range) } }
+
+  /// A part of the data file is a hole again.
+  func free(_ range: Range<Int64>) { state.withLock { $0.chunks.placement.free(range) } }
+}
+
+extension Storage {
+  /// Moves chunks that were saved before it was known where they belong, where that is known now.
+  ///
+  /// Soon after they were saved, their bytes are in memory still, and reach the disk once.
+  package func moveChunks(of session: UploadSession) throws(Errno) {
+    let movable = session.state.change { $0.beginMoving() }
+    guard !movable.isEmpty else { return }
+    defer { session.state.change { $0.endMoving() } }
+    let folder = try root.openFolder(Layout.uploadsPath + [session.name])
+    for (chunk, place) in movable {
+      // One that is gone meanwhile needs no place.
+      guard let descriptor = try? Sys.open(chunk.name, in: folder, O_RDWR) else { continue }
+      let shared = SharedDescriptor(descriptor)
+      let file = try session.file(FileIdentity(try Sys.stat(shared)), shared)
+      guard try file.move(to: place) else { continue }
+      file.startWriteback()
+      session.state.change { $0.moved(chunk, to: place) }
+    }
+  }
+
+  /// Has a chunk that is about to lose its name keep its bytes to itself: its place may be another's the next moment.
+  ///
+  /// - Parameter folder: the chunk's.
+  package func vacate(_ chunk: FileName, in folder: CInt, of session: UploadSession) throws(Errno) {
+    let identity = FileIdentity(try Sys.stat(chunk, in: folder))
+    if let open = session.openFile(identity) { return try open.bringHome() }
+    let descriptor = SharedDescriptor(try Sys.open(chunk, in: folder, O_RDWR))
+    guard ChunkFile.place(of: descriptor) != nil else { return }
+    try session.file(identity, descriptor).discard()
+  }
+
+  /// Where the bytes of a chunk are, as its file says.
+  package func place(ofChunk chunk: FileName, in folder: CInt) -> Int64? {
+    guard let file = try? Sys.open(chunk, in: folder, O_RDONLY) else { return nil }
+    return ChunkFile.place(of: file)
+  }
+}

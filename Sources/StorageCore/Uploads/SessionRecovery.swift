@@ -1,0 +1,117 @@
+internal import Glibc
+internal import SystemPackage
+
+/// Finds the sessions that an earlier run left, and brings in order what was cut off in them.
+///
+/// - A completion that had put the image in place is finished; one that had not is as if it had never begun.
+/// - After a power cut, a chunk whose bytes did not reach the disk goes.
+/// - Data that no session has goes.
+struct SessionRecovery {
+  let root: Root
+  let dataFolder: SharedDescriptor
+  let refusals: RefusalLog
+  /// The page cache still holds what was written: the last run ended in this boot of the machine.
+  let sameBoot: Bool
+
+  func run() throws(StorageError) -> [UploadSession] {
+    var sessions: [UploadSession] = []
+    do throws(Errno) {
+      let uploads = try root.openFolder(Layout.uploadsPath)
+      for entry in try FolderStream.all(of: uploads.raw) where NameRules.isSession(entry.name) {
+        do throws(Errno) {
+          sessions.append(try session(entry.name, in: uploads.raw))
+        } catch .notDirectory {
+          // A file here was planted; there is no session in it.
+          continue
+        } catch {
+          note(entry.name, error, "could not be read and is left alone; look at it in the storage root")
+        }
+      }
+      let names = Set(sessions.map(\.name))
+      for entry in try FolderStream.all(of: dataFolder.raw) where !names.contains(entry.name) {
+        try Sys.unlink(entry.name, in: dataFolder)
+      }
+    } catch {
+      throw .system(error, doing: "reading the sessions")
+    }
+    return sessions
+  }
+
+  private func session(_ name: FileName, in uploads: CInt) throws(Errno) -> UploadSession {
+    let folder = SharedDescriptor(try Sys.openFolder(name, in: uploads))
+    try settleCompletion(of: name, in: folder)
+    let data = SessionData(folder: dataFolder, name: name)
+    let hasData = try data.reopen() != nil
+    var chunks: [ChunkSet.Chunk] = []
+    var record: CompletionRecord?
+    var last = Int64(try Sys.stat(folder).st_mtim.tv_sec)
+    for entry in try FolderStream.all(of: folder.raw) {
+      let stat = try Sys.stat(entry.name, in: folder)
+      last = max(last, Int64(stat.st_mtim.tv_sec))
+      if entry.name == Layout.result {
+        let file = try Sys.open(entry.name, in: folder, O_RDONLY)
+        record = CompletionRecord(json: try Sys.readAll(file, limit: CompletionRequest.longestMarker))
+      } else if stat.isRegularFile, let chunk = try chunk(entry.name, stat, in: folder, data, hasData, of: name) {
+        chunks.append(chunk)
+      }
+    }
+    if record != nil {
+      // Cut off while its chunks were going.
+      for chunk in chunks { try Sys.unlink(chunk.name, in: folder) }
+      try data.remove()
+      chunks = []
+    }
+    let session = UploadSession(name: name, data: data, lastActivity: last)
+    try session.restore(chunks: chunks, record: record)
+    return session
+  }
+
+  /// A chunk that is whole; one that is not is removed.
+  private func chunk(
+    _ name: FileName, _ stat: stat, in folder: SharedDescriptor, _ data: SessionData, _ hasData: Bool,
+    of session: FileName
+  ) throws(Errno) -> ChunkSet.Chunk? {
+    let size = Int64(stat.st_size)
+    let file = try Sys.open(name, in: folder, O_RDONLY)
+    guard let place = ChunkFile.place(of: file) else { return ChunkSet.Chunk(name: name, size: size) }
+    if size == 0 || (hasData && (sameBoot || data.holds(place..<place + size))) {
+      return ChunkSet.Chunk(name: name, size: size, place: place)
+    }
+    try Sys.unlink(name, in: folder)
+    note(session, .ioError, "\(name) did not reach the disk before the power failed; send it again")
+    return nil
+  }
+
+  /// A completion writes down what it is about to do before it gives the image its name.
+  private func settleCompletion(of name: FileName, in folder: SharedDescriptor) throws(Errno) {
+    let intent: SharedDescriptor
+    do throws(Errno) {
+      intent = SharedDescriptor(try Sys.open(Layout.completing, in: folder, O_RDONLY))
+    } catch .noSuchFileOrDirectory {
+      return
+    }
+    let record = CompletionRecord(json: try Sys.readAll(intent, limit: CompletionRequest.longestMarker))
+    if let record, isInPlace(record, intent) {
+      try Sys.rename(Layout.completing, in: folder, to: Layout.result, in: folder)
+    } else {
+      try Sys.unlink(Layout.completing, in: folder)
+    }
+    try Sys.synchronize(folder)
+  }
+
+  private func isInPlace(_ record: CompletionRecord, _ intent: SharedDescriptor) -> Bool {
+    guard let path = try? StoragePath(parsing: record.storagePath), let folder = try? root.openFolder(path.folder),
+      let stat = try? Sys.stat(path.fileName, in: folder), stat.isRegularFile
+    else { return false }
+    // Without attributes, the size has to do.
+    guard let inode = try? Sys.extendedAttribute(Layout.inodeAttribute, of: intent) else {
+      return Int64(stat.st_size) == record.size
+    }
+    return String(decoding: inode, as: UTF8.self) == "\(stat.st_ino)"
+  }
+
+  private func note(_ session: FileName, _ error: Errno, _ advice: String) {
+    refusals.add(
+      operation: "recover", path: Layout.path(Layout.uploadsPath + [session]), errno: error, advice: advice)
+  }
+}
