@@ -33,7 +33,11 @@ struct DescriptorHolders {
   /// Asks whoever may go on writing a marker: the process that closed it, the one that opened it (which is in the
   /// middle of several commands, perhaps), and their children.
   func ofMarker(closing: pid_t, opener: pid_t) -> Answer {
-    guard closing != 0, opener != 0, lx_state_of_process(closing) != lx_process_executing else { return .unknown }
+    guard closing != 0, opener != 0 else { return .unknown }
+    if lx_state_of_process(closing) == lx_process_executing {
+      // A copy of the opener's goes with `execve`; the opener's own may be there still.
+      return closing == opener ? .unknown : ask(opener, children: .inherited)
+    }
     let found = ask(closing, children: .inherited)
     guard opener != closing, case .none = found else { return found }
     return ask(opener, children: .inherited)

@@ -47,27 +47,23 @@ final class HandleTable: Sendable {
 
   /// Adds an open of a file; the first of a file makes what its opens share.
   ///
-  /// - Returns: what they share, the handle, and what `makeInode` made but somebody was quicker with.
+  /// The caller holds the file's lock, so that nobody else makes one meanwhile.
+  ///
+  /// - Parameter hasName: one that has none any more is found by its handles only; its identity may be another's soon.
   func insert(
-    _ identity: FileIdentity, makeInode: () -> OpenInode, _ makeFile: (OpenInode) -> OpenFile
-  ) -> (file: OpenFile, id: HandleID, unused: OpenInode?) {
-    // Made before the lock is taken, because it asks the kernel for a backing id.
-    let made = inode(identity) == nil ? makeInode() : nil
+    _ identity: FileIdentity, hasName: Bool, makeInode: () -> OpenInode, _ makeFile: (OpenInode) -> OpenFile
+  ) -> (file: OpenFile, id: HandleID) {
+    // Made outside the table's lock, because it asks the kernel for a backing id.
+    let inode = (hasName ? inode(identity) : nil) ?? makeInode()
     return table.withLock { table in
-      let inode: OpenInode
-      if let present = table.inodes[identity] {
-        inode = present
-      } else if let made {
-        inode = made
-        table.inodes[identity] = made
-      } else {
-        inode = makeInode()
-        table.inodes[identity] = inode
-      }
+      if hasName { table.inodes[identity] = inode }
       let file = makeFile(inode)
       let id = table.insert(.file(file))
-      inode.booking.withLock { $0.handles[id] = file }
-      return (file, id, made.flatMap { $0 === inode ? nil : $0 })
+      inode.booking.withLock { booking in
+        booking.handles[id] = file
+        if !hasName { booking.isUnlinked = true }
+      }
+      return (file, id)
     }
   }
 

@@ -63,13 +63,13 @@ extension MountTree {
       let chunk = record.place == .chunk ? try session(of: record.parent).file(record.identity, file) : nil
       try storage.gate.changing { () throws(Errno) in
         try storage.sizes.holding(record.identity) { () throws(Errno) in
-          let before = Int64(try Sys.stat(file).st_size)
+          let before = try Sys.stat(file)
           if let chunk { try chunk.truncate(to: size) } else { try Sys.truncate(file, to: size) }
           // Somebody may have opened it meanwhile.
           if let inode = handles.inode(record.identity) {
             try bookHeld(inode)
-          } else {
-            bookGrowth(size - before, of: id)
+          } else if before.st_nlink > 0 {
+            bookGrowth(size - Int64(before.st_size), of: id)
           }
         }
       }

@@ -95,16 +95,15 @@ extension MountTree {
     }
     let opened = try storage.sizes.holding(identity) { () throws(Errno) in
       // As the ledger has it: nobody changes and books it between here and the table.
-      let size = Int64(try Sys.stat(descriptor).st_size)
-      return handles.insert(identity) {
+      let stat = try Sys.stat(descriptor)
+      return handles.insert(identity, hasName: stat.st_nlink > 0) {
         OpenInode(
           identity: identity, node: id, backing: dataPath.backing(descriptor.raw, for: place, notifier), chunk: bytes,
-          size: size)
+          size: Int64(stat.st_size))
       } _: { inode in
         OpenFile(inode: inode, descriptor: descriptor, isWriter: isWriter, opener: caller.process)
       }
     }
-    if let unused = opened.unused?.backing { notifier?.unregisterBacking(unused) }
     opened.file.state.withLock { $0.chunk = chunk }
     return OpenedFile(
       handle: opened.id, service: dataPath.service(of: opened.file.inode, isWriter: isWriter), skipsFlush: !isWriter)

@@ -180,7 +180,9 @@ extension MountTree {
     let staging = try storage.staging
     let (from, to) = (source.folder.node.identity, target.folder.node.identity)
     let path = path(of: target.folder.id, target.name)
-    if found.location.isStaged, target.place.isWorkName || (target.found == nil && isBeingWritten) {
+    if found.location.isStaged, target.place.isStaged,
+      target.place.isWorkName || (target.found == nil && isBeingWritten)
+    {
       // It stays staged, under another name in the mount.
       let file = try Sys.openPath(found.location.name, in: found.location.folder)
       Staging.setOrigin(path, of: file.raw)
@@ -197,7 +199,13 @@ extension MountTree {
       storage.pending.add(target.name, in: to, staged: staged)
       return
     }
-    if found.location.isStaged {
+    if found.location.isStaged, !target.place.isStaged {
+      // The workspace takes files that are not whole, too.
+      let file = try Sys.openPath(found.location.name, in: found.location.folder)
+      Staging.removeOrigin(of: file)
+      try Sys.rename(found.location.name, in: found.location.folder, to: target.name, in: target.folder.descriptor)
+      storage.pending.remove(source.name, in: from)
+    } else if found.location.isStaged {
       let file = try Sys.open(found.location.name, in: found.location.folder, O_RDONLY)
       try staging.publish(
         found.location.name, file.raw, origin: path, as: target.name, in: target.folder.descriptor.raw,

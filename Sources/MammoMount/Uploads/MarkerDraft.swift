@@ -19,8 +19,10 @@ final class MarkerDraft: Sendable {
   struct State: Sendable {
     /// What a completion was tried with, so that a further close does not try again.
     var tried: [UInt8]?
-    /// The completion was refused: the marker is gone.
+    /// The completion was refused, or somebody removed the marker: it is gone.
     var isDead = false
+    /// Why it was refused: each close of a descriptor that is still there says so.
+    var failure: StorageError?
   }
 
   init(session: UploadSession, descriptor: SharedDescriptor, staged: FileName, owner: Owner, opener: pid_t) {

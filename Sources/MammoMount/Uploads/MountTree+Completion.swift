@@ -14,7 +14,9 @@ extension MountTree {
   /// writes. Then a later close decides. Where it cannot be told, a marker with
   /// content is taken at its word, and an empty one waits for its release.
   func closedMarker(_ draft: MarkerDraft, _ node: NodeID, _ caller: Caller) throws {
-    guard !draft.state.withLock({ $0.isDead }), let inode = nodes[node]?.identity.inode else { return }
+    let (isDead, failure) = draft.state.withLock { ($0.isDead, $0.failure) }
+    if let failure { throw failure }
+    guard !isDead, let inode = nodes[node]?.identity.inode else { return }
     let holders = DescriptorHolders(name: Layout.result, inode: inode)
     switch holders.ofMarker(closing: caller.process, opener: draft.opener) {
     case .some: return
@@ -48,10 +50,13 @@ extension MountTree {
     guard isNew else { return }
     // `touch` on the marker of a completed session asks for nothing.
     if content.isEmpty, draft.session.record != nil { return }
-    do {
+    do throws(StorageError) {
       try complete(draft.session, marker: content, owner: draft.owner)
     } catch {
-      draft.state.withLock { $0.isDead = true }
+      draft.state.withLock { state in
+        state.isDead = true
+        state.failure = error
+      }
       throw error
     }
   }

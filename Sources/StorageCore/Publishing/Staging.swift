@@ -125,7 +125,7 @@ package final class Staging: Sendable {
     (try? Sys.setExtendedAttribute(Layout.originAttribute, of: descriptor, to: Array(origin.utf8))) != nil
   }
 
-  static func removeOrigin(of descriptor: CInt) {
+  package static func removeOrigin(of descriptor: borrowing some DescriptorReference & ~Copyable) {
     // Absent where the file system has no extended attributes.
     try? Sys.removeExtendedAttribute(Layout.originAttribute, of: descriptor)
   }
