@@ -10,6 +10,9 @@ public struct MountOptions: Sendable {
   public var options: [String]
   /// Ask the kernel for ``OpenedFile/Service-swift.enum/passthrough(backing:)``.
   public var passthrough: Bool
+  /// The file system clears set-user-ID and set-group-ID, and file capabilities where it keeps any, when somebody
+  /// other than root writes, truncates or gives a file away; the kernel then need not ask before each write.
+  public var clearsPrivileges: Bool
   /// So many threads are started as soon as they are needed. More are started only where all of these block.
   public var workers: Int
   /// How often, at most, the leading thread tries to read the next request before it sleeps; 0 never polls.
@@ -20,12 +23,13 @@ public struct MountOptions: Sendable {
   /// Options of a mount; `name` and `type` are all that a mount must have.
   public init(
     name: String, type: String, options: [String] = [], passthrough: Bool = false,
-    workers: Int = 64, polling: Int = 1000
+    clearsPrivileges: Bool = false, workers: Int = 64, polling: Int = 1000
   ) {
     self.name = name
     self.type = type
     self.options = options
     self.passthrough = passthrough
+    self.clearsPrivileges = clearsPrivileges
     self.workers = workers
     self.polling = polling
   }

@@ -126,7 +126,7 @@ public final class Session: Sendable {
 
   /// Answers the kernel's first request, INIT, and returns what was agreed; nil where it never came.
   private func negotiate(over connection: Connection) throws(Errno) -> InitFlags? {
-    let wanted = InitFlags.wanted(passthrough: options.passthrough)
+    let wanted = InitFlags.wanted(passthrough: options.passthrough, clearsPrivileges: options.clearsPrivileges)
     let worker = Worker(polling: 0)
     let arrival = worker.occupy { worker -> Connection.Arrival in
       let arrival = connection.receive(into: worker.requestBuffer, patience: &worker.patience)

@@ -25,7 +25,8 @@ struct InitReplyTests {
 
   @Test("Passthrough sets flags2, the bit that makes the kernel read it, and the stack depth")
   func passthrough() {
-    let (agreed, words) = grant(.wanted(passthrough: true), offered: everything, to: [3: 1 << 16 | 1])
+    let (agreed, words) = grant(
+      .wanted(passthrough: true, clearsPrivileges: false), offered: everything, to: [3: 1 << 16 | 1])
     #expect(agreed.contains(.passthrough))
     #expect(words[3] == 1 << 30 | 1 << 18 | 1)
     #expect(words[8] == 1 << 5 | 1 << 7)
@@ -35,7 +36,7 @@ struct InitReplyTests {
   @Test("Nothing is set that the kernel did not offer")
   func offered() {
     let (agreed, words) = grant(
-      .wanted(passthrough: true), offered: [.parallelDirectoryOperations], to: [3: 5])
+      .wanted(passthrough: true, clearsPrivileges: false), offered: [.parallelDirectoryOperations], to: [3: 5])
     #expect(!agreed.contains(.passthrough))
     #expect(words[3] == 1 << 18 | 5)
     #expect(words[8] == 0)
@@ -44,7 +45,7 @@ struct InitReplyTests {
 
   @Test("Without passthrough the stack depth stays")
   func plain() {
-    let (agreed, words) = grant(.wanted(passthrough: false), offered: everything)
+    let (agreed, words) = grant(.wanted(passthrough: false, clearsPrivileges: false), offered: everything)
     #expect(!agreed.contains(.passthrough))
     #expect(words[9] == 0)
     #expect(words[3] == 1 << 30 | 1 << 18)
@@ -52,7 +53,7 @@ struct InitReplyTests {
 
   @Test("A reply of an older protocol stays as it is", arguments: [8, 24, 60])
   func short(size: Int) {
-    let (agreed, words) = grant(.wanted(passthrough: true), offered: everything, size: size)
+    let (agreed, words) = grant(.wanted(passthrough: true, clearsPrivileges: false), offered: everything, size: size)
     #expect(agreed == [])
     #expect(words.allSatisfy { $0 == 0 })
   }

@@ -66,7 +66,7 @@ private final class Wire {
       bytes(UInt32(7)) + bytes(UInt32(40)) + bytes(UInt32(1 << 20)) + bytes(flags)
       + bytes(UInt32(1 << 5)) + [UInt8](repeating: 0, count: 44)
     let offered = InitFlags(rawValue: UInt64(flags) | 1 << 37)
-    send(26, body, patch: .agree(wanted: .wanted(passthrough: passthrough), offered: offered))
+    send(26, body, patch: .agree(wanted: .wanted(passthrough: passthrough, clearsPrivileges: false), offered: offered))
     return try receive().body
   }
 }

@@ -28,7 +28,8 @@ struct NodeTableTests {
     let file = table.reference(node("file", 3, in: folder))
     #expect(table.forget(folder, count: 1) == [])
     #expect(table[folder] != nil)
-    #expect(table.forget(file, count: 1) == [file, folder], "the folder goes with it, and whoever remembers it is told")
+    #expect(
+      table.forget(file, count: 1) == [file, folder], "the folder goes with it, and whoever remembers it is told")
     #expect(table[folder] == nil)
   }
 

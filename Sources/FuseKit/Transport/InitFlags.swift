@@ -14,8 +14,8 @@ struct InitFlags: OptionSet {
   /// FUSE_PARALLEL_DIROPS. Lookups within one folder run side by side. libfuse before 3.17.1 never sends it.
   static let parallelDirectoryOperations = InitFlags(rawValue: 1 << 18)
 
-  /// FUSE_HANDLE_KILLPRIV_V2. Not wanted yet: who asks for it must clear setuid, setgid and file
-  /// capabilities on write, truncate and chown by the unprivileged, which is the file system's to promise.
+  /// FUSE_HANDLE_KILLPRIV_V2. The kernel does not ask for `security.capability` before each write. Who asks for it
+  /// clears set-user-ID, set-group-ID and file capabilities on write, truncate and chown by the unprivileged.
   static let handleKillPrivilegesV2 = InitFlags(rawValue: 1 << 28)
 
   /// FUSE_INIT_EXT. The kernel looks at `flags2` only where this is set.
@@ -28,8 +28,10 @@ struct InitFlags: OptionSet {
   static let resend = InitFlags(rawValue: 1 << 39)
 
   /// All that a mount asks for.
-  static func wanted(passthrough: Bool) -> InitFlags {
-    passthrough
-      ? [.parallelDirectoryOperations, .resend, .passthrough] : [.parallelDirectoryOperations, .resend]
+  static func wanted(passthrough: Bool, clearsPrivileges: Bool) -> InitFlags {
+    var wanted: InitFlags = [.parallelDirectoryOperations, .resend]
+    if passthrough { wanted.insert(.passthrough) }
+    if clearsPrivileges { wanted.insert(.handleKillPrivilegesV2) }
+    return wanted
   }
 }

@@ -38,7 +38,7 @@ final class HandleTable: Sendable {
 
   func isOpen(_ identity: FileIdentity) -> Bool {
     table.withLock { table in
-      if table.inodes[identity] != nil { return true }
+      if let inode = table.inodes[identity], inode.isInUse { return true }
       return table.handles.values.contains { handle in
         if case .folder(let folder) = handle { folder.identity == identity } else { false }
       }

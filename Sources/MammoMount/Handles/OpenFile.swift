@@ -19,6 +19,8 @@ final class OpenInode: Sendable {
   struct Booking: Sendable {
     /// Bytes that the ledger has for the file.
     var size: Int64
+    /// It was set-user-ID or set-group-ID at its first open, and nobody has written to it since.
+    var hasPrivileges = false
     /// No name leads to it any more; its bytes are nobody's.
     var isUnlinked = false
     var handles: [HandleID: OpenFile] = [:]
@@ -26,12 +28,21 @@ final class OpenInode: Sendable {
     var writers: Int { handles.values.count { $0.isWriter } }
   }
 
-  init(identity: FileIdentity, node: NodeID, backing: Int32?, chunk: ChunkFile?, size: Int64) {
+  init(
+    identity: FileIdentity, node: NodeID, backing: Int32?, chunk: ChunkFile?, size: Int64, hasPrivileges: Bool
+  ) {
     self.identity = identity
     self.node = node
     self.backing = backing
     self.chunk = chunk
-    booking = Mutex(Booking(size: size))
+    booking = Mutex(Booking(size: size, hasPrivileges: hasPrivileges))
+  }
+}
+
+extension OpenInode {
+  /// Whether anybody has it open whose close has not been seen: the release comes after the close has returned.
+  var isInUse: Bool {
+    booking.withLock { $0.handles.values.contains { file in !file.state.withLock { $0.isClosing } } }
   }
 }
 

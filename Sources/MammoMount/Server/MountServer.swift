@@ -49,6 +49,7 @@ package final class MountServer: Sendable {
     let tree = try MountTree(storage: storage, descriptorLimit: descriptors, logger: logger, onReady: onReady)
     var mount = MountOptions(name: storage.path, type: "mammofs", options: Self.mountOptions(options.options))
     mount.passthrough = geteuid() == 0
+    mount.clearsPrivileges = true
     Session.setLog { logger.warning("libfuse: \($0)") }
     do throws(Errno) {
       session = try Session(fileSystem: tree, options: mount)

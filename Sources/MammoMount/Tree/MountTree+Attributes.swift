@@ -20,7 +20,10 @@ extension MountTree {
       let record = try self.node(node)
       guard !record.place.isVirtual else { throw StorageError.reserved(record.name.description) }
       let target = try record.place == .marker ? markerDescriptor(record, handle) : reach(node, handle)
-      if let size = changes.size { try truncate(node, record, handle, target, to: size) }
+      if let size = changes.size {
+        try truncate(node, record, handle, target, to: size)
+        if caller.user != 0 { try clearPrivileges(node, by: target) }
+      }
       if changes.user != nil || changes.group != nil {
         try Sys.chown(target, changes.user ?? uid_t.max, changes.group ?? gid_t.max)
       }

@@ -21,10 +21,23 @@ extension MountTree {
     guard file.isWriter else { return }
     let size = try book(file.inode)
     if let failure = file.state.withLock({ $0.failure }) { throw failure }
+    try refuseIfCutShort(file)
     let isLast = isLastClose(file, caller)
     if isLast { setClosing(file, true) }
     if try !(isLast && publish(file, durably: false)) { noteSaved(file, size) }
   }
+
+  /// A new file that the kernel wrote by itself, onto a disk that is full now, may be short: nobody told the server.
+  private func refuseIfCutShort(_ file: OpenFile) throws {
+    guard file.inode.backing != nil, let record = nodes[file.inode.node], isPending(record) else { return }
+    let figures = try Sys.fileSystem(of: file.descriptor)
+    guard UInt64(figures.f_bfree) * UInt64(figures.f_frsize) < Self.fullDisk else { return }
+    file.state.withLock { $0.failure = .noSpace }
+    throw Errno.noSpace
+  }
+
+  /// Bytes free on a disk on which a write of any size may have failed.
+  private static let fullDisk: UInt64 = 1 << 20
 
   /// Whether no descriptor is left that could write; when that cannot be told, the release decides.
   private func isLastClose(_ file: OpenFile, _ caller: Caller) -> Bool {

@@ -38,17 +38,20 @@ extension MountTree {
   ) throws(Errno) -> Int {
     try answering("write", node) {
       switch handles[handle] {
-      case .file(let file): return try write(file, at: offset, bytes)
+      case .file(let file): return try write(file, at: offset, bytes, caller)
       case .marker(let draft): return try draft.write(at: offset, bytes)
       case .snapshot, .folder, nil: throw Errno.badFileDescriptor
       }
     }
   }
 
-  private func write(_ file: OpenFile, at offset: Int64, _ bytes: UnsafeRawBufferPointer) throws -> Int {
+  private func write(_ file: OpenFile, at offset: Int64, _ bytes: UnsafeRawBufferPointer, _ caller: Caller) throws
+    -> Int
+  {
     // A writer that goes on after an error must not leave a file that looks whole.
     if let failure = file.state.withLock({ $0.failure }) { throw failure }
     setClosing(file, false)
+    try clearPrivileges(file.inode, by: file.descriptor, caller)
     do throws(Errno) {
       if let chunk = file.inode.chunk {
         try chunk.write(bytes, at: offset, index: index(of: file))

@@ -38,6 +38,7 @@ extension MountTree {
       let opened = try insert(
         id, record.place, FileIdentity(try Sys.stat(descriptor)), descriptor, isWriting, caller,
         chunk: session.flatMap { session in chunk.map { (session, $0) } })
+      try clearPrivilegesUnseen(id, handles[opened.handle], isWriting, caller)
       guard flags & O_TRUNC != 0, case .file(let file)? = handles[opened.handle] else { return opened }
       do {
         try truncateBooked(file.inode, by: descriptor, to: 0)
@@ -96,10 +97,13 @@ extension MountTree {
     let opened = try storage.sizes.holding(identity) { () throws(Errno) in
       // As the ledger has it: nobody changes and books it between here and the table.
       let stat = try Sys.stat(descriptor)
+      let hasPrivileges = stat.st_mode & (S_ISUID | S_ISGID) != 0
       return handles.insert(identity, hasName: stat.st_nlink > 0) {
         OpenInode(
-          identity: identity, node: id, backing: dataPath.backing(descriptor.raw, for: place, notifier), chunk: bytes,
-          size: Int64(stat.st_size))
+          identity: identity, node: id,
+          // Writes of a file with privileges have to be seen.
+          backing: hasPrivileges ? nil : dataPath.backing(descriptor.raw, for: place, isWriter: isWriter, notifier),
+          chunk: bytes, size: Int64(stat.st_size), hasPrivileges: hasPrivileges)
       } _: { inode in
         OpenFile(inode: inode, descriptor: descriptor, isWriter: isWriter, opener: caller.process)
       }
@@ -147,7 +151,7 @@ extension MountTree {
   ) throws -> (Entry, OpenedFile) {
     let descriptor: SharedDescriptor
     if place.isStaged {
-      if let session = sessionIfAny(folder) { try session.checkReceiving() }
+      if place == .chunk, let session = sessionIfAny(folder) { try session.checkReceiving() }
       let file = try storage.staging.create(
         origin: path(of: folder.id, name), flags: O_RDWR, mode: S_IRUSR | S_IWUSR)
       descriptor = file.descriptor

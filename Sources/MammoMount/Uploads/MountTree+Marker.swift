@@ -37,8 +37,10 @@ extension MountTree {
     case .folder, .snapshot, nil: break
     }
     let session = try session(of: record.parent)
-    if session.record != nil {
-      return SharedDescriptor(try Sys.openPath(Layout.result, in: try descriptor(of: record.parent)))
+    let folder = try descriptor(of: record.parent)
+    // Somebody may have removed it from a finished session.
+    if session.record != nil, let result = try? Sys.openPath(Layout.result, in: folder) {
+      return SharedDescriptor(result)
     }
     guard let draft = markers.newest(for: session.name) else { throw Errno.noSuchFileOrDirectory }
     return draft.descriptor
@@ -50,8 +52,8 @@ extension MountTree {
     let session = try session(of: record.parent)
     if flags & O_ACCMODE != O_RDONLY { return try draft(session, record.parent, mode: nil, caller) }
     // Whoever reads the marker wants the result.
-    if session.waitForRecord() != nil {
-      let file = try Sys.open(Layout.result, in: try descriptor(of: record.parent), O_RDONLY)
+    let folder = try descriptor(of: record.parent)
+    if session.waitForRecord() != nil, let file = try? Sys.open(Layout.result, in: folder, O_RDONLY) {
       return snapshot(try Sys.readAll(file, limit: CompletionRequest.longestMarker))
     }
     guard let draft = markers.newest(for: session.name) else { throw Errno.noSuchFileOrDirectory }
@@ -103,7 +105,7 @@ extension MountTree {
   func unlinkMarker(in folder: Folder) throws {
     let session = try session(of: folder.id)
     if session.isAssembling { throw StorageError.completing("another file") }
-    if session.record != nil {
+    if session.record != nil, (try? Sys.stat(Layout.result, in: folder.descriptor)) != nil {
       return try storage.gate.changing {
         try storage.names.holding(folder.node.identity) {
           _ = try storage.replacing(

@@ -28,7 +28,9 @@ extension Storage {
         throw error
       }
       switch step {
-      case .done(let record): return record
+      case .done(let record):
+        try restoreResult(record, of: session, owner)
+        return record
       case .assemble(let chunks):
         do throws(StorageError) {
           let record = try assemble(chunks, of: session, request, owner)
@@ -84,6 +86,7 @@ extension Storage {
       do throws(Errno) {
         try Sys.writeAll(note.descriptor, at: 0, record.json)
         try Sys.give(note.descriptor, to: owner)
+        Staging.removeOrigin(of: note.descriptor)
         let inode = try Sys.stat(assembly.file).st_ino
         // Without attributes the next start compares sizes.
         try? Sys.setExtendedAttribute(Layout.inodeAttribute, of: note.descriptor, to: Array("\(inode)".utf8))
@@ -102,6 +105,33 @@ extension Storage {
       // One that stays is seen through by the next start.
       try? Sys.unlink(Layout.completing, in: folder)
       throw error
+    }
+  }
+
+  /// Writes the result of a finished session again where somebody has removed it.
+  private func restoreResult(
+    _ record: CompletionRecord, of session: UploadSession, _ owner: Owner
+  ) throws(StorageError) {
+    let staging = try staging
+    try StorageError.wrap("noting the result of a session") { () throws(Errno) in
+      let folder = SharedDescriptor(try root.openFolder(Layout.uploadsPath + [session.name]))
+      guard (try? Sys.stat(Layout.result, in: folder)) == nil else { return }
+      let identity = FileIdentity(try Sys.stat(folder))
+      let note = try staging.create(origin: Origin.disposable, flags: O_RDWR, mode: mode_t(Layout.fileMode))
+      do throws(Errno) {
+        try Sys.writeAll(note.descriptor, at: 0, record.json)
+        try Sys.give(note.descriptor, to: owner)
+        Staging.removeOrigin(of: note.descriptor)
+        try gate.changing { () throws(Errno) in
+          try Sys.rename(
+            note.name, in: staging.folder, to: Layout.result, in: folder, flags: lx_RENAME_NOREPLACE)
+          ledger.record(Tally(size: Int64(record.json.count), count: 1), to: .temp, in: identity)
+        }
+      } catch {
+        try? staging.discard(note.name)
+        // Somebody was quicker, with the same.
+        guard error == .fileExists else { throw error }
+      }
     }
   }
 

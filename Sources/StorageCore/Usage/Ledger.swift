@@ -141,11 +141,11 @@ package final class Ledger: Sendable {
   }
 
   /// Takes over what a counter found in one folder.
-  func counted(_ folder: FileIdentity, _ tally: Tally, of account: Account, linked: Set<FileIdentity>) {
+  func counted(_ folder: FileIdentity, _ tallies: [Account: Tally], linked: Set<FileIdentity>) {
     state.withLock { state in
       state.counted?.folders.insert(folder)
       state.counted?.linkedFiles.formUnion(linked)
-      state.add(tally, to: account)
+      for (account, tally) in tallies { state.add(tally, to: account) }
     }
   }
 

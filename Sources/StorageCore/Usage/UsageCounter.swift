@@ -27,8 +27,13 @@ struct UsageCounter {
           ledger.userFolderAppeared(user, in: area)
           visit(user, in: users) { year, years in
             visit(year, in: years) { month, months in
-              found += count(month, in: months, as: .user(area, user)) { name in
-                if case .image? = try? Place.month(area).child(name) { true } else { false }
+              found += count(month, in: months) { name in
+                switch try? Place.month(area).child(name) {
+                case .image: .user(area, user)
+                // A copying tool's temporary file, left there before it was mounted.
+                case .work: .temp
+                default: nil
+                }
               }
             }
           }
@@ -52,15 +57,15 @@ struct UsageCounter {
 
   /// Counts a folder and all below it; returns how many folders were new.
   private func countTree(_ name: FileName, in parent: CInt) -> Int {
-    var found = count(name, in: parent, as: .temp) { _ in true }
+    var found = count(name, in: parent) { _ in .temp }
     visit(name, in: parent) { child, folder in found += countTree(child, in: folder) }
     return found
   }
 
   /// Counts the files of one folder, if that was not done before.
-  private func count(
-    _ name: FileName, in parent: CInt, as account: Account, _ belongs: (FileName) -> Bool
-  ) -> Int {
+  ///
+  /// - Parameter account: what a file is counted under; `nil` where it is none of ours.
+  private func count(_ name: FileName, in parent: CInt, as account: (FileName) -> Account?) -> Int {
     guard !isCancelled(), let folder = try? Sys.openFolder(name, in: parent),
       let stat = try? Sys.stat(folder)
     else { return 0 }
@@ -68,18 +73,17 @@ struct UsageCounter {
     guard !ledger.hasCounted(identity) else { return 0 }
     gate.still {
       let entries = (try? FolderStream.all(of: folder.raw)) ?? []
-      var tally = Tally()
+      var tallies: [Account: Tally] = [:]
       var linked: Set<FileIdentity> = []
       for entry in entries where entry.type == UInt8(DT_REG) || entry.type == UInt8(DT_UNKNOWN) {
-        guard belongs(entry.name), let stat = try? Sys.stat(entry.name, in: folder), stat.isRegularFile else {
-          continue
-        }
+        guard let account = account(entry.name), let stat = try? Sys.stat(entry.name, in: folder), stat.isRegularFile
+        else { continue }
         let file = FileIdentity(stat)
         if linked.contains(file) || ledger.isCountedLink(file) { continue }
         if stat.st_nlink > 1 { linked.insert(file) }
-        tally += Tally(size: openSize(file) ?? Int64(stat.st_size), count: 1)
+        tallies[account, default: Tally()] += Tally(size: openSize(file) ?? Int64(stat.st_size), count: 1)
       }
-      ledger.counted(identity, tally, of: account, linked: linked)
+      ledger.counted(identity, tallies, linked: linked)
     }
     return 1
   }

@@ -74,7 +74,7 @@ struct LedgerTests {
     #expect(ledger.stats.isCounting)
     ledger.record(one, to: .temp, in: month)
     #expect(ledger.stats.temp == Tally())
-    ledger.counted(month, Tally(size: 30, count: 3), of: .temp, linked: [])
+    ledger.counted(month, [.temp: Tally(size: 30, count: 3)], linked: [])
     #expect(ledger.hasCounted(month))
     #expect(!ledger.hasCounted(other))
     ledger.record(one, to: .temp, in: month)
@@ -97,7 +97,7 @@ struct LedgerTests {
   func linksWhileCounting() {
     let file = FileIdentity(device: 1, inode: 9)
     ledger.beginCounting()
-    ledger.counted(month, one, of: .temp, linked: [file])
+    ledger.counted(month, [.temp: one], linked: [file])
     #expect(ledger.isCountedLink(file))
     ledger.record(Tally(size: 5), to: .temp, in: other, file: file)
     #expect(ledger.stats.temp == Tally(size: 15, count: 1))
