@@ -42,6 +42,7 @@ extension MountTree {
       guard flags & O_TRUNC != 0, case .file(let file)? = handles[opened.handle] else { return opened }
       do {
         try truncateBooked(file.inode, by: descriptor, to: 0)
+        if caller.user != 0 { try clearPrivileges(id, by: descriptor) }
         return opened
       } catch {
         if let backing = handles.release(opened.handle, file)?.backing { notifier?.unregisterBacking(backing) }

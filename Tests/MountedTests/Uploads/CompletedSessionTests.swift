@@ -186,6 +186,46 @@ struct CompletedSessionTests {
     }
   }
 
+  @Test("The same marker again by mv, by rsync, and after it was removed")
+  func againByRename() throws {
+    try withMount { m in
+      let upload = try Upload(m)
+      let whole = try upload.fill()
+      try m.sh(
+        #"""
+        mkdir out; echo images/user-7/2026/11/a.dcm > out/.complete
+        cp out/.complete "$S/.complete"
+        cp out/.complete marker; mv marker "$S/.complete"
+        rsync -I out/.complete "$S/"
+        cp out/.complete "$S/.m"; mv "$S/.m" "$S/.complete"
+        rm "$S/.complete"; test ! -e "$S/.complete"
+        cp out/.complete "$S/.complete"
+        grep -q storagePath "$S/.complete"
+        fails cp <(echo images/user-7/2026/11/b.dcm) "$S/.complete"
+        """#, ["S": m[upload.path]])
+      try upload.expectComplete("images/user-7/2026/11/a.dcm", whole, chunks: 3)
+      try m.expectStatsAsWalked()
+      try m.sh("rm -r \"$S\"", ["S": m[upload.path]])
+    }
+  }
+
+  @Test("A refusal reaches whoever closes the marker, however many have a file of that name open")
+  func refusedBesideOthers() throws {
+    try withMount { m in
+      let upload = try Upload(m)
+      try upload.write([1], to: "chunk_1")
+      try m.sh(
+        #"""
+        mkdir other; echo images/user-7/2026/11/a.dcm > other/.complete
+        exec 8< other/.complete
+        mkdir "$M/temp/uploads/s2"; echo 1 > "$M/temp/uploads/s2/chunk_0"
+        exec 9> "$M/temp/uploads/s2/.complete"
+        for i in $(seq 30); do fails cp other/.complete "$S/.complete" 2>/dev/null; done
+        exec 9>&-
+        """#, ["S": m[upload.path]])
+    }
+  }
+
   @Test("Many sessions complete at the same time")
   func parallel() throws {
     try withMount { m in

@@ -1,0 +1,94 @@
+import Testing
+
+/// A storage root on a file system of its own, small enough to be filled.
+@Suite("On a full disk", .mounting, .needs("python3", "mkfs.ext4", "losetup"), .timeLimit(.minutes(5)))
+struct FullDiskTests {
+  private func withSmallDisk(megabytes: Int, _ body: (MountedRoot) throws -> Void) throws {
+    try withoutMount { m in
+      try m.sh(
+        """
+        truncate -s \(megabytes)M "$D/disk"
+        mkfs.ext4 -q -m 0 "$D/disk"
+        mount -o loop "$D/disk" "$R"
+        """)
+      defer {
+        if m.isMounted { try? m.unmount() }
+        _ = try? m.sh("umount \"$R\"")
+      }
+      try m.mount()
+      try body(m)
+    }
+  }
+
+  @Test("A file that misses a byte is ENOSPC to its writer and gets no name; there is room again when it is gone")
+  func image() throws {
+    try withSmallDisk(megabytes: 40) { m in
+      try m.month()
+      try m.python(
+        #"""
+        month = M + "/images/user-7/2026/11"
+        def fill(name):
+            with open(f"{month}/{name}", "wb", buffering=0) as file:
+                while True: file.write(bytes(1 << 20))
+        put(month + "/small.dcm", b"small")
+        refused(errno.ENOSPC, fill, "large.dcm")
+        assert poll(lambda: not os.path.exists(R + "/images/user-7/2026/11/large.dcm"))
+        assert poll(lambda: os.listdir(month) == ["small.dcm"]), os.listdir(month)
+        assert "ENOSPC" in get(M + "/.errors").decode()
+        recovered = M + "/temp/processing/recovered"
+        for name in os.listdir(recovered): os.unlink(f"{recovered}/{name}")
+        put(month + "/again.dcm", bytes(10 << 20))
+        assert get(month + "/small.dcm") == b"small" and len(get(month + "/again.dcm")) == 10 << 20
+        """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
+  @Test("An upload that fills the disk is refused chunk by chunk, keeps what it has, and ends well with more room")
+  func upload() throws {
+    try withSmallDisk(megabytes: 40) { m in
+      try m.python(
+        #"""
+        session = M + "/temp/uploads/s"
+        os.mkdir(session)
+        chunk = os.urandom(4 << 20)
+        put(M + "/temp/processing/ballast", bytes(8 << 20))
+        saved = 0
+        try:
+            while True:
+                put(f"{session}/chunk_{saved}", chunk)
+                saved += 1
+        except OSError as error:
+            assert error.errno == errno.ENOSPC, error
+        assert saved >= 4
+        assert poll(lambda: len(os.listdir(session)) == saved)
+        for i in range(saved): assert get(f"{session}/chunk_{i}") == chunk, i
+        os.unlink(M + "/temp/processing/ballast")
+        put(f"{session}/chunk_{saved}", chunk)
+        # No room for a second copy, and none is needed.
+        put(session + "/.complete", b"images/user-7/2026/11/a.dcm")
+        assert get(M + "/images/user-7/2026/11/a.dcm") == chunk * (saved + 1)
+        """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
+  @Test("Files can be deleted, and a cleanup runs, with no byte free")
+  func deleting() throws {
+    try withSmallDisk(megabytes: 24) { m in
+      let month = try m.month()
+      try m.sh(
+        """
+        head -c 1000000 /dev/zero > "$M/\(month)/a.dcm"
+        dd if=/dev/zero of="$M/temp/processing/fill" bs=64K status=none || true
+        cat /dev/zero > "$M/temp/processing/rest" || true
+        rm "$M/\(month)/a.dcm"
+        touch -d '2 days ago' "$M/temp/processing/fill" "$M/temp/processing/rest"
+        "$B" cleanup "$M"
+        test ! -e "$M/temp/processing/fill"
+        echo x > "$M/\(month)/b.dcm"
+        """)
+      try m.expectStatsAsWalked()
+    }
+  }
+}
