@@ -19,7 +19,8 @@ struct Main {
   }
 
   private static func run(_ options: Options) throws(Failure) {
-    let material = Material(path: "\(options.work)/material", samples: options.samples, pids: options.pids)
+    let disk = Disk(path: options.work)
+    let material = Material(disk: disk, samples: options.samples, pids: options.pids)
     let all = Catalogue.all(options.sizes, material)
     let selected = all.filter { $0.measures.areSelected(by: options.only) }
     switch options.command {
@@ -35,7 +36,7 @@ struct Main {
   private static func compare(_ selected: [any Benchmark], _ options: Options) throws(Failure) {
     guard !selected.isEmpty else { throw Failure("no case is called \(options.only.joined(separator: ", "))") }
     var results = Results(machine: try Machine.facts() + options.facts, rounds: options.rounds, sizes: options.sizes)
-    let schedule = Schedule(targets: options.targets, rounds: options.rounds)
+    let schedule = Schedule(targets: options.targets, rounds: options.rounds, disk: Disk(path: options.work))
     var failures = 0
     for benchmark in selected {
       let figures = schedule.run(benchmark) { target, failure in

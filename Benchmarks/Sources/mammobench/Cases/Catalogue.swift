@@ -9,7 +9,7 @@ enum Catalogue {
       CachedStatus(names: sizes.names, calls: sizes.stats),
       NamesOnly(entries: sizes.entries),
       NamesWithStatus(entries: sizes.wardEntries),
-      SmallFiles(count: sizes.smallFiles),
+      SmallFiles(count: sizes.smallFiles, disk: material.disk),
       Completion(largeBytes: sizes.upload, chunkBytes: sizes.chunk, material: material),
       Upload(bytes: sizes.upload, chunkBytes: sizes.chunk, writers: 1, material: material),
       Upload(bytes: sizes.upload, chunkBytes: sizes.chunk, writers: 4, material: material),

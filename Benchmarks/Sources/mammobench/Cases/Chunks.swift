@@ -39,12 +39,12 @@ struct Chunks: Sendable {
   }
 
   /// `cat chunk_* > image && sync`, which is what does it where nothing knows of uploads.
-  func concatenate(_ target: Target) throws(Failure) {
+  func concatenate(_ target: Target, _ disk: Disk) throws(Failure) {
     let file = try File(image(target), O_WRONLY | O_CREAT | O_TRUNC)
     let buffer = Buffer(count: Material.block)
     for index in 0..<count { try Material.append(path(index, target), to: file, buffer) }
     try file.close()
-    sync()
+    try disk.sync()
   }
 
   /// The image must be whole; then it and the session go.

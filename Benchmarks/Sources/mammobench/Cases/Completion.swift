@@ -28,7 +28,7 @@ struct Completion: Benchmark {
     try Paths.makeFolders(chunks.folder(target))
     try Paths.makeFolders("\(target.path)/\(Target.month("upload"))")
     try chunks.write(to: target, from: material.file(bytes: largeBytes))
-    sync()
+    try material.disk.sync()
     let watch = Stopwatch()
     try chunks.complete(target)
     let seconds = watch.seconds

@@ -2,12 +2,15 @@ import Glibc
 
 /// What clients copy from: made beside the targets, on the same file system, and in the page cache when it is used.
 struct Material: Sendable {
-  /// The folder for it.
-  let path: String
+  let disk: Disk
   /// Files to copy from in turn (`--samples`); none means generated ones.
   let samples: [String]
   /// Where programs that are started are noted.
   let pids: String
+
+  /// Where those complain.
+  var log: String { "\(disk.path)/tools.log" }
+  private var path: String { "\(disk.path)/material" }
 
   static let block = 128 << 10
 

@@ -3,6 +3,7 @@ import Glibc
 /// Files of 64 KiB, as thumbnails are: made, read while they are cached, and removed. Each round is all three.
 struct SmallFiles: Benchmark {
   let count: Int
+  let disk: Disk
   private static let bytes = 64 << 10
 
   var measures: [Measure] {
@@ -28,7 +29,7 @@ struct SmallFiles: Benchmark {
     }
     let create = created.seconds
 
-    sync()
+    try disk.sync()
     let opened = Stopwatch()
     for path in paths {
       let file = try File(path)

@@ -67,7 +67,7 @@ private enum Tool {
 
   static func time(_ command: [String], _ material: Material) throws(Failure) -> Double {
     let watch = Stopwatch()
-    try Child(command, notedIn: material.pids).wait()
+    try Child(command, log: material.log, notedIn: material.pids).wait()
     return watch.seconds
   }
 }

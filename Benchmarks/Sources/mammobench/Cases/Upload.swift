@@ -25,8 +25,8 @@ struct Upload: Benchmark {
     let chunks = Chunks(bytes: bytes, chunkBytes: chunkBytes, session: "upload-\(writers)")
     let source = try material.file(bytes: bytes)
     _ = try File(source).readAll(into: Buffer(count: 1 << 20))
-    sync()
-    let before = try Kernel.bytesWritten(under: material.path)
+    try material.disk.sync()
+    let before = try material.disk.bytesWritten()
     let watch = Stopwatch()
     try Paths.makeFolders(chunks.folder(target))
     let writers = self.writers
@@ -35,12 +35,12 @@ struct Upload: Benchmark {
     }
     switch target.kind {
     case .mammofs: try chunks.complete(target)
-    case .bare, .bindfs, .mergerfs, .gocryptfs: try chunks.concatenate(target)
+    case .bare, .bindfs, .mergerfs, .gocryptfs: try chunks.concatenate(target, material.disk)
     }
     let seconds = watch.seconds
     // What is left to be written belongs to the upload as well.
-    sync()
-    let after = try Kernel.bytesWritten(under: material.path)
+    try material.disk.sync()
+    let after = try material.disk.bytesWritten()
     try chunks.remove(target)
     guard let before, let after else { return [seconds] }
     return [seconds, Double(after - before) / Double(bytes)]

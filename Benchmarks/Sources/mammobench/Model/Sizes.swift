@@ -23,6 +23,6 @@ struct Sizes: Codable, Sendable {
 
   static let full = Sizes()
   static let quick = Sizes(
-    file: 128 << 20, randomReads: 50_000, stats: 100_000, entries: 20_000, wardEntries: 2_000, smallFiles: 500,
-    upload: 256 << 20, copies: 40, storeFiles: 100_000, remembered: 20_000)
+    file: 64 << 20, randomReads: 50_000, stats: 100_000, entries: 10_000, wardEntries: 2_000, smallFiles: 500,
+    upload: 128 << 20, copies: 40, storeFiles: 100_000, remembered: 20_000)
 }

@@ -13,6 +13,7 @@ struct Store {
 
   var root: String { "\(folder)/root" }
   var mountPoint: String { "\(folder)/mount" }
+  var log: String { "\(folder)/log" }
 
   /// Empty images, ten thousand to a user, made before anything is mounted.
   func plant() throws(Failure) {
@@ -22,7 +23,7 @@ struct Store {
       try File(path(index, in: root), O_WRONLY | O_CREAT).close()
     }
     try Paths.makeFolders(mountPoint)
-    sync()
+    try Disk(path: root).sync()
   }
 
   func path(_ index: Int, in folder: String) -> String { "\(folder)/\(Target.month(user(index)))/image-\(index).dcm" }
@@ -31,12 +32,11 @@ struct Store {
 
   /// Starts the server and returns once the mount answers.
   func start() throws(Failure) -> Server {
-    let log = "\(folder)/log"
     let server = Server(
       child: try Child([binary, "mount", "--foreground", mountPoint, "--root", root], log: log, notedIn: pids),
       store: self)
     while server.text() == nil {
-      if server.child.hasEnded { throw Failure("the server has ended: \(try Kernel.text(of: log).suffix(2000))") }
+      if server.child.hasEnded { throw Failure("the server has ended: \(server.child.complaint)") }
       pause(milliseconds: 1)
     }
     return server
@@ -72,7 +72,7 @@ struct Server {
 
   /// As a user unmounts: returns when everything is on disk and the server has gone.
   func unmount() throws(Failure) {
-    try Child([store.binary, "unmount", mountPoint], notedIn: store.pids).wait()
+    try Child([store.binary, "unmount", mountPoint], log: store.log, notedIn: store.pids).wait()
     child.end()
   }
 

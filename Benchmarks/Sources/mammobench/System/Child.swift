@@ -4,16 +4,18 @@ import Glibc
 struct Child {
   let process: pid_t
   private let name: String
+  private let log: String
 
-  /// `log`: where its output goes. A child leads a process group of its own.
-  init(_ arguments: [String], log: String = "/dev/null", notedIn pids: String) throws(Failure) {
+  /// `log`: where its errors go; its output is not wanted. A child leads a process group of its own.
+  init(_ arguments: [String], log: String, notedIn pids: String) throws(Failure) {
     name = arguments.joined(separator: " ")
+    self.log = log
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-    posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o600)
-    posix_spawn_file_actions_adddup2(&actions, 1, 2)
+    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
+    posix_spawn_file_actions_addopen(&actions, 2, log, O_WRONLY | O_CREAT | O_APPEND, 0o600)
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
@@ -32,7 +34,7 @@ struct Child {
   /// Waits for its end, which must be a success.
   func wait() throws(Failure) {
     let status = end()
-    guard status == 0 else { throw Failure("\(name.prefix(200)) failed (\(status))") }
+    guard status == 0 else { throw Failure("\(name.prefix(200)) failed (\(status)): \(complaint)") }
   }
 
   /// Waits for its end, whatever it is.
@@ -42,6 +44,9 @@ struct Child {
     while waitpid(process, &status, 0) < 0 && errno == EINTR {}
     return status
   }
+
+  /// The last of its errors.
+  var complaint: Substring { ((try? Kernel.text(of: log)) ?? "").suffix(1000) }
 
   /// Has it ended by itself?
   var hasEnded: Bool {

@@ -10,24 +10,14 @@ enum Kernel {
     case all = "3"
   }
 
-  /// Writes everything out first: only what is clean can be dropped. Then lets servers deal with what they are told of it.
+  /// Only what is clean goes. Lets servers deal with what they are told of it.
   static func drop(_ caches: Caches) throws(Failure) {
-    sync()
     let path = "/proc/sys/vm/drop_caches"
     let descriptor = open(path, O_WRONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw .system("open", path) }
     defer { close(descriptor) }
     guard write(descriptor, caches.rawValue, 1) == 1 else { throw .system("write", path) }
     pause(milliseconds: 200)
-  }
-
-  /// Bytes written so far to the block device that holds `path`; nil where there is none of its own.
-  static func bytesWritten(under path: String) throws(Failure) -> Int? {
-    let device = try Paths.status(path).st_dev
-    guard let text = try? text(of: "/sys/dev/block/\(major(device)):\(minor(device))/stat") else { return nil }
-    // The seventh figure counts sectors of 512 bytes, whatever the device's own size of them is.
-    let fields = text.split(separator: " ", omittingEmptySubsequences: true)
-    return fields.count > 6 ? Int(fields[6]).map { $0 * 512 } : nil
   }
 
   /// Bytes of memory that a process holds.
@@ -52,8 +42,4 @@ enum Kernel {
       bytes += buffer.bytes.prefix(got)
     }
   }
-
-  // The macros of sys/sysmacros.h do not import.
-  private static func major(_ device: dev_t) -> dev_t { (device >> 8) & 0xfff | (device >> 32) & ~0xfff }
-  private static func minor(_ device: dev_t) -> dev_t { device & 0xff | (device >> 12) & ~0xff }
 }
