@@ -41,9 +41,9 @@ struct Material: Sendable {
     return year
   }
 
-  /// `bytes` bytes in blocks of the buffer's size.
-  static func write(_ path: String, bytes: Int, _ buffer: Buffer) throws(Failure) {
-    let file = try File(path, O_WRONLY | O_CREAT | O_TRUNC)
+  /// `bytes` bytes in blocks of the buffer's size; `flags` as those of open(2).
+  static func write(_ path: String, bytes: Int, _ buffer: Buffer, flags: Int32 = O_CREAT | O_TRUNC) throws(Failure) {
+    let file = try File(path, O_WRONLY | flags)
     var left = bytes
     while left > 0 {
       try file.write(buffer, count: min(left, buffer.count))
