@@ -60,7 +60,9 @@ struct Plot {
       case .speedOfBare(let least): least
       case .timeOfBare(let most): 1 / most
       case .speedOfBestPeer(let least): row.bestPeer.flatMap { row.speed($0, over: .bare) }.map { $0 * least }
-      case .atMost, .atLeast, .timesOther: nil
+      case .atMost(let most): row.median(.bare).map { $0 / most }
+      case .atLeast(let least): row.median(.bare).map { least / $0 }
+      case .timesOther: nil
       }
     }.max()
   }
