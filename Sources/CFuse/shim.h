@@ -12,11 +12,14 @@
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <unistd.h>
 
 // `fuse_file_info` keeps its flags in bit-fields. Swift imports them, but a
 // setter that lists what an open reply may say keeps the layout out of Swift.
@@ -85,6 +88,24 @@ static inline int mfs_timer(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_C
 static inline int mfs_timer_set(int timer, long nanoseconds) {
   struct itimerspec when = {{0, 0}, {nanoseconds / 1000000000, nanoseconds % 1000000000}};
   return timerfd_settime(timer, 0, &when, 0);
+}
+
+// glibc's gettid needs _GNU_SOURCE.
+static inline int32_t mfs_thread_id(void) { return (int32_t)syscall(SYS_gettid); }
+
+// Whether a thread of this process runs, or would if it got a processor: the state in /proc/self/task/TID/stat.
+static inline int mfs_thread_is_runnable(int32_t thread) {
+  char path[48], text[256];
+  snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return 0;
+  ssize_t length = read(file, text, sizeof text - 1);
+  close(file);
+  if (length <= 0) return 0;
+  text[length] = 0;
+  // The name before it is in parentheses and may hold any byte.
+  char *name_end = strrchr(text, ')');
+  return name_end != NULL && name_end[1] == ' ' && name_end[2] == 'R';
 }
 
 // prctl(2) is variadic, and pthread_setname_np needs _GNU_SOURCE.

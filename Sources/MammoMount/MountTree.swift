@@ -22,6 +22,8 @@ package final class MountTree: FileSystem {
   let markers = MarkerDrafts()
   let policy = CachePolicy()
   let dataPath: DataPath
+  /// What new files belong to if nothing is done about it.
+  let process = Owner.ofThisProcess
   let logger: Logger
   private let connection = Mutex<KernelNotifier?>(nil)
   /// Files without a name that the kernel still refers to, held so that `fstat` goes on working.

@@ -81,6 +81,7 @@ final class Team: Sendable {
 
   /// Reads and serves until the lead is somebody else's, or there is nothing to lead any more.
   private func lead(_ worker: Worker) {
+    watch.leader.store(worker.thread, ordering: .relaxed)
     while true {
       // Polling next to a worker that moves bytes would take the core that the caller needs to use them.
       let mayPoll = moving.load(ordering: .relaxed) == 0

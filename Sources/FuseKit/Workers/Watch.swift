@@ -13,6 +13,8 @@ final class Watch: Sendable {
   static let period = 1_000_000
 
   let beat = Beat()
+  /// The leader's thread, by the kernel's number.
+  let leader = Atomic<Int32>(0)
   private let timer: CInt
   private let isSet = Atomic<Bool>(false)
   private let hasEnded = Atomic<Bool>(false)
@@ -48,6 +50,11 @@ final class Watch: Sendable {
         if beat.now.isServing || isAbandoned { set() }
       case .lookAgain: set()
       case .stuck(let mark):
+        // One that only waits for a processor is not stuck: another leader would wait for the same.
+        if mfs_thread_is_runnable(leader.load(ordering: .relaxed)) != 0 {
+          set()
+          continue
+        }
         if beat.end(mark) { isAbandoned = !takeOver(mark.opcode) }
         set()
       }

@@ -1,3 +1,4 @@
+internal import CFuse
 import Glibc
 
 /// What one thread needs to serve requests: its buffers, and what it remembers.
@@ -12,6 +13,9 @@ final class Worker {
   /// What the reply to INIT agreed to, once this thread has sent it.
   var agreed: InitFlags = []
   var patience: Patience
+
+  /// The kernel's number of the thread that made this.
+  let thread = mfs_thread_id()
 
   init(polling: Int) { patience = Patience(ceiling: polling) }
 

@@ -26,8 +26,12 @@ struct DescriptorHolders {
   func ofNewFile(closing: pid_t, opener: pid_t) -> Answer {
     // Another process's close is not the last while the opener has it; once the opener is done with it,
     // whoever else has it cannot be told.
-    guard closing != 0, closing == opener, lx_state_of_process(opener) != lx_process_executing else { return .unknown }
-    return ask(opener, children: .all)
+    guard closing != 0, closing == opener else { return .unknown }
+    switch lx_state_of_process(opener) {
+    case lx_process_executing: return .unknown
+    case lx_process_running: return ask(opener, children: .all, isRunning: true)
+    default: return ask(opener, children: .all)
+    }
   }
 
   /// Asks whoever may go on writing a marker: the process that closed it, the one that opened it (which is in the
@@ -52,26 +56,30 @@ struct DescriptorHolders {
   }
 
   /// Asks a process and its children.
-  private func ask(_ process: pid_t, children counted: Counted) -> Answer {
-    let found = count(.all, in: process)
+  private func ask(_ process: pid_t, children counted: Counted, isRunning: Bool = false) -> Answer {
+    let found = isRunning ? countHeld(.all, in: process) : count(.all, in: process)
     guard case .none = found else { return found }
-    var children = [pid_t](repeating: 0, count: 64)
-    let amount = Int(lx_children_of_process(process, &children, CInt(children.count)))
-    for child in children[..<amount] {
-      guard case .some = count(counted, in: child) else { continue }
-      return .some
+    return withUnsafeTemporaryAllocation(of: pid_t.self, capacity: 64) { children in
+      let amount = Int(lx_children_of_process(process, children.baseAddress, CInt(children.count)))
+      for child in children[..<amount] {
+        guard case .some = count(counted, in: child) else { continue }
+        return .some
+      }
+      return .none
     }
-    return .none
   }
 
   private func count(_ counted: Counted, in process: pid_t) -> Answer {
     switch lx_state_of_process(process) {
     // Asking one in the middle of `execve` waits until it is through.
-    case lx_process_running, lx_process_executing:
-      let count = name.withCString { lx_count_descriptors(process, $0, inode, counted == .inherited ? 1 : 0) }
-      return count < 0 ? .unknown : count > 0 ? .some : .none
+    case lx_process_running, lx_process_executing: return countHeld(counted, in: process)
     // It has ended, or is on the way: what it still holds it will not write to.
     default: return .none
     }
+  }
+
+  private func countHeld(_ counted: Counted, in process: pid_t) -> Answer {
+    let count = name.withCString { lx_count_descriptors(process, $0, inode, counted == .inherited ? 1 : 0) }
+    return count < 0 ? .unknown : count > 0 ? .some : .none
   }
 }

@@ -158,15 +158,18 @@ extension MountTree {
         noteUnattended(error, "close", node)
       }
     }
-    let last = storage.gate.changing {
-      storage.sizes.holding(file.inode.identity) { () -> OpenInode? in
-        // What was written since the close, by way of a mapping.
-        if file.isWriter {
-          do { try bookHeld(file.inode) } catch { noteUnattended(error, "close", node) }
+    let last =
+      if file.isWriter {
+        storage.gate.changing {
+          storage.sizes.holding(file.inode.identity) { () -> OpenInode? in
+            // What was written since the close, by way of a mapping.
+            do { try bookHeld(file.inode) } catch { noteUnattended(error, "close", node) }
+            return handles.release(handle, file)
+          }
         }
-        return handles.release(handle, file)
+      } else {
+        storage.sizes.holding(file.inode.identity) { handles.release(handle, file) }
       }
-    }
     if let backing = last?.backing { notifier?.unregisterBacking(backing) }
     let (chunk, wasClosing) = file.state.withLock { ($0.chunk, $0.isClosing) }
     guard let chunk else { return }

@@ -17,7 +17,7 @@ extension MountTree {
         let isWorkspace = place == .workspaceEntry
         try Sys.makeFolder(name, in: folder.descriptor, mode: isWorkspace ? mode & 0o7777 : mode_t(Layout.folderMode))
         let group = try Root.inheritedGroup(of: folder.descriptor.raw) ?? caller.group
-        if caller.user != geteuid() || group != getegid() {
+        if caller.user != process.user || group != process.group {
           try Sys.chown(name, in: folder.descriptor, caller.user, group)
         }
         storage.ledger.folderMoved()
@@ -121,7 +121,7 @@ extension MountTree {
       } else {
         isGone =
           try storage.replacing(
-            found.location.name, in: found.location.folder.raw, folder.node.identity, from: account
+            found.location.name, known: identity, in: found.location.folder.raw, folder.node.identity, from: account
           ) { () throws(Errno) in
             try Sys.unlink(found.location.name, in: found.location.folder)
           }?.isGone ?? true

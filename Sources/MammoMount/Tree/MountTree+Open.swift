@@ -34,7 +34,7 @@ extension MountTree {
     if let chunk { try session?.opened(chunk) }
     do {
       let isWriting = flags & O_ACCMODE != O_RDONLY
-      let descriptor = try reopen(try reach(id), record.place, flags)
+      let descriptor = try openByName(record, flags) ?? reopen(try reach(id), record.place, flags)
       let opened = try insert(
         id, record.place, FileIdentity(try Sys.stat(descriptor)), descriptor, isWriting, caller,
         chunk: session.flatMap { session in chunk.map { (session, $0) } })
@@ -60,6 +60,19 @@ extension MountTree {
       if let chunk = inode.chunk { try chunk.truncate(to: size) } else { try Sys.truncate(descriptor, to: size) }
       try bookHeld(inode)
     }
+  }
+
+  /// The short way, which most opens go: by the name under which the file was last seen, if it is still there.
+  private func openByName(_ record: Node, _ flags: Int32) throws -> SharedDescriptor? {
+    let isWriting = flags & O_ACCMODE != O_RDONLY
+    let folder = try folder(record.parent)
+    let location = try location(of: record.name, in: folder)
+    let access = isWriting || isChunk(record.place) ? O_RDWR : O_RDONLY
+    guard let file = try? Sys.open(location.name, in: location.folder, access | O_NONBLOCK) else {
+      return nil
+    }
+    let descriptor = SharedDescriptor(file)
+    return FileIdentity(try Sys.stat(descriptor)) == record.identity ? descriptor : nil
   }
 
   /// The file again, for reading and, where that is wanted, writing.
@@ -154,13 +167,13 @@ extension MountTree {
     if place.isStaged {
       if place == .chunk, let session = sessionIfAny(folder) { try session.checkReceiving() }
       let file = try storage.staging.create(
-        origin: path(of: folder.id, name), flags: O_RDWR, mode: S_IRUSR | S_IWUSR)
+        origin: path(of: folder.id, name), flags: O_RDWR, mode: mode & 0o777)
       descriptor = file.descriptor
       try own(descriptor, in: folder, mode: mode, caller)
       storage.pending.add(name, in: folder.node.identity, staged: file.name)
     } else {
       descriptor = SharedDescriptor(
-        try Sys.open(name, in: folder.descriptor, O_RDWR | O_CREAT | O_EXCL, mode: S_IRUSR | S_IWUSR))
+        try Sys.open(name, in: folder.descriptor, O_RDWR | O_CREAT | O_EXCL, mode: mode & 0o777))
       try own(descriptor, in: folder, mode: mode, caller)
     }
     let stat = try Sys.stat(descriptor)
@@ -176,12 +189,12 @@ extension MountTree {
     }
   }
 
-  /// Gives a new file to its caller, with the mode that was asked for.
+  /// Gives a new file, which was made with the permissions in `mode`, to its caller.
   func own(_ descriptor: SharedDescriptor, in folder: Folder, mode: mode_t, _ caller: Caller) throws(Errno) {
     let group = try Root.inheritedGroup(of: folder.descriptor.raw) ?? caller.group
-    if caller.user != geteuid() || group != getegid() { try Sys.chown(descriptor, caller.user, group) }
+    if caller.user != process.user || group != process.group { try Sys.chown(descriptor, caller.user, group) }
     // After the change of owner, which clears set-user-ID.
-    try Sys.chmod(descriptor, mode & 0o7777)
+    if mode & 0o7000 != 0 { try Sys.chmod(descriptor, mode & 0o7777) }
   }
 
   /// The place of a file that is to be made, or the refusal.

@@ -85,8 +85,9 @@ extension MountTree {
   private func draft(
     _ session: UploadSession, _ folder: NodeID, mode: mode_t?, _ caller: Caller
   ) throws -> OpenedFile {
-    let file = try storage.staging.create(origin: Origin.disposable, flags: O_RDWR, mode: S_IRUSR | S_IWUSR)
-    try own(file.descriptor, in: try self.folder(folder), mode: mode ?? mode_t(Layout.fileMode), caller)
+    let mode = mode ?? mode_t(Layout.fileMode)
+    let file = try storage.staging.create(origin: Origin.disposable, flags: O_RDWR, mode: mode & 0o777)
+    try own(file.descriptor, in: try self.folder(folder), mode: mode, caller)
     let draft = MarkerDraft(
       session: session, descriptor: file.descriptor, staged: file.name,
       owner: Owner(user: caller.user, group: caller.group),

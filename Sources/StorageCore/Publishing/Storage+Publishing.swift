@@ -66,19 +66,21 @@ extension Storage {
   /// Does what takes `name` away from the file that has it now, and books what is gone with it.
   ///
   /// The caller holds the folder's lock, and no file's.
+  ///
+  /// - Parameter known: which file that is, where the caller has seen it with the lock held.
   /// - Returns: the file that lost the name, and whether that was its last.
   @discardableResult
   package func replacing(
-    _ name: FileName, in folder: CInt, _ here: FileIdentity, from account: Account, by change: () throws(Errno) -> Void
+    _ name: FileName, known: FileIdentity? = nil, in folder: CInt, _ here: FileIdentity, from account: Account,
+    by change: () throws(Errno) -> Void
   ) throws(Errno) -> (file: FileIdentity, isGone: Bool)? {
-    let found: stat
+    let file: FileIdentity
     do throws(Errno) {
-      found = try Sys.stat(name, in: folder)
+      file = if let known { known } else { FileIdentity(try Sys.stat(name, in: folder)) }
     } catch .noSuchFileOrDirectory {
       try change()
       return nil
     }
-    let file = FileIdentity(found)
     return try sizes.holding(file) { () throws(Errno) in
       // Again, because it may have grown, and because it may have lost its record and with that a second name.
       let found = try Sys.stat(name, in: folder)
