@@ -147,6 +147,9 @@ uint32_t lx_device(uint32_t major, uint32_t minor) { return (uint32_t)makedev(ma
 uint64_t lx_raise_descriptor_limit(void) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  // Each open file of a client is one here. Root may go beyond what it was given.
+  struct rlimit more = {1 << 20, limit.rlim_max > 1 << 20 ? limit.rlim_max : 1 << 20};
+  if (limit.rlim_max < more.rlim_cur && setrlimit(RLIMIT_NOFILE, &more) == 0) return (uint64_t)more.rlim_cur;
   limit.rlim_cur = limit.rlim_max;
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) getrlimit(RLIMIT_NOFILE, &limit);
   return (uint64_t)limit.rlim_cur;

@@ -4,8 +4,9 @@ package protocol StorageObserver: AnyObject, Sendable {
   func changed(_ name: FileName, in folder: FileIdentity)
   /// Waits, for a moment at most, until everybody has heard of what changed so far.
   func settleChanges()
-  /// A file lost its last name. Returns the size that is booked for it where that is not the disk's.
-  func unlinked(_ file: FileIdentity) -> Int64?
+  /// A file lost its last name; `held` is what is left of it. Returns the size that is booked for it where that is
+  /// not the disk's.
+  func unlinked(_ file: FileIdentity, _ held: SharedDescriptor) -> Int64?
   /// Whether somebody has the file or folder open.
   func isOpen(_ file: FileIdentity) -> Bool
   /// The booked size of a file that is open for writing, brought up to date.

@@ -16,7 +16,10 @@ final class HandleTable: Sendable {
   fileprivate struct Table {
     var next: UInt64 = 1
     var handles: [HandleID: Handle] = [:]
-    var inodes: [FileIdentity: OpenInode] = [:]
+    /// Files that are open, with a name or without.
+    var inodes: [NodeID: OpenInode] = [:]
+    /// Those that have a name.
+    var named: [FileIdentity: OpenInode] = [:]
   }
 
   private let table = Mutex(Table())
@@ -32,58 +35,67 @@ final class HandleTable: Sendable {
 
   // MARK: Open files
 
-  func inode(_ identity: FileIdentity) -> OpenInode? { table.withLock { $0.inodes[identity] } }
+  /// What the opens of a node share, if there are any.
+  func inode(of node: NodeID) -> OpenInode? { table.withLock { $0.inodes[node] } }
+
+  /// As ``inode(of:)``, of a file that has a name.
+  func inode(_ identity: FileIdentity) -> OpenInode? { table.withLock { $0.named[identity] } }
 
   var openInodes: [OpenInode] { table.withLock { Array($0.inodes.values) } }
 
   func isOpen(_ identity: FileIdentity) -> Bool {
-    table.withLock { table in
-      if let inode = table.inodes[identity], inode.isInUse { return true }
-      return table.handles.values.contains { handle in
+    let (inode, isListed) = table.withLock { table in
+      let isListed = table.handles.values.contains { handle in
         if case .folder(let folder) = handle { folder.identity == identity } else { false }
       }
+      return (table.named[identity], isListed)
     }
+    return isListed || inode?.isInUse ?? false
   }
 
   /// Adds an open of a file; the first of a file makes what its opens share.
   ///
   /// The caller holds the file's lock, so that nobody else makes one meanwhile.
   ///
-  /// - Parameter hasName: one that has none any more is found by its handles only; its identity may be another's soon.
+  /// - Parameter hasName: one that has none any more is found by its node only; its identity may be another's soon.
   func insert(
-    _ identity: FileIdentity, hasName: Bool, makeInode: () -> OpenInode, _ makeFile: (OpenInode) -> OpenFile
+    _ node: NodeID, _ identity: FileIdentity, hasName: Bool, makeInode: () -> OpenInode,
+    _ makeFile: (OpenInode) -> OpenFile
   ) -> (file: OpenFile, id: HandleID) {
     // Made outside the table's lock, because it asks the kernel for a backing id.
-    let inode = (hasName ? inode(identity) : nil) ?? makeInode()
-    return table.withLock { table in
-      if hasName { table.inodes[identity] = inode }
-      let file = makeFile(inode)
-      let id = table.insert(.file(file))
-      inode.booking.withLock { booking in
-        booking.handles[id] = file
-        if !hasName { booking.isUnlinked = true }
-      }
-      return (file, id)
+    let inode = inode(of: node) ?? makeInode()
+    let file = makeFile(inode)
+    let id = table.withLock { table in
+      table.inodes[node] = inode
+      if hasName { table.named[identity] = inode }
+      return table.insert(.file(file))
     }
+    inode.booking.withLock { booking in
+      booking.handles[id] = file
+      if !hasName { booking.isUnlinked = true }
+    }
+    return (file, id)
   }
 
-  /// Removes an open of a file; returns the shared part where that was the last.
+  /// Removes an open of a file; returns the shared part where that was the last. The caller holds the file's lock.
   func release(_ id: HandleID, _ file: OpenFile) -> OpenInode? {
-    table.withLock { table in
+    let inode = file.inode
+    let isLast = inode.booking.withLock { booking in
+      booking.handles[id] = nil
+      return booking.handles.isEmpty
+    }
+    return table.withLock { table in
       table.handles[id] = nil
-      let isLast = file.inode.booking.withLock { booking in
-        booking.handles[id] = nil
-        return booking.handles.isEmpty
-      }
       guard isLast else { return nil }
-      if table.inodes[file.inode.identity] === file.inode { table.inodes[file.inode.identity] = nil }
-      return file.inode
+      table.inodes[inode.node] = nil
+      if table.named[inode.identity] === inode { table.named[inode.identity] = nil }
+      return inode
     }
   }
 
   /// A file lost its last name: its identity may soon be another's.
   func unlinked(_ identity: FileIdentity) -> OpenInode? {
-    table.withLock { $0.inodes.removeValue(forKey: identity) }
+    table.withLock { $0.named.removeValue(forKey: identity) }
   }
 }
 

@@ -122,11 +122,13 @@ final class NodeTable: Sendable {
   }
 
   /// A file's last name is gone; what is open of it lives on.
-  func unlinked(_ identity: FileIdentity) {
+  @discardableResult
+  func unlinked(_ identity: FileIdentity) -> NodeID? {
     table.withLock { table in
-      guard let slot = table.index.removeValue(forKey: identity) else { return }
+      guard let slot = table.index.removeValue(forKey: identity) else { return nil }
       table.slots[slot]?.isOrphan = true
       table.otherNames[slot] = nil
+      return table.id(of: slot)
     }
   }
 }

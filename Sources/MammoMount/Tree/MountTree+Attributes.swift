@@ -57,7 +57,7 @@ extension MountTree {
       .sessionStats, .workspace:
       throw Errno.isDirectory
     }
-    if let inode = handles.inode(record.identity) {
+    if let inode = handles.inode(of: id) {
       // By a descriptor that may write; one for reading, or for the name alone, may not.
       let writer = inode.booking.withLock { $0.handles.values.first { $0.isWriter }?.descriptor }
       try truncateBooked(inode, by: try writer ?? SharedDescriptor(try Sys.reopen(target, O_WRONLY)), to: size)
@@ -69,7 +69,7 @@ extension MountTree {
           let before = try Sys.stat(file)
           if let chunk { try chunk.truncate(to: size) } else { try Sys.truncate(file, to: size) }
           // Somebody may have opened it meanwhile.
-          if let inode = handles.inode(record.identity) {
+          if let inode = handles.inode(of: id) {
             try bookHeld(inode)
           } else if before.st_nlink > 0 {
             bookGrowth(size - Int64(before.st_size), of: id)
@@ -79,7 +79,7 @@ extension MountTree {
     }
     if record.place == .chunk {
       let session = try session(of: record.parent)
-      session.saved(record.name, size: size, place: handles.inode(record.identity)?.chunk?.place)
+      session.saved(record.name, size: size, place: handles.inode(of: id)?.chunk?.place)
     }
   }
 }

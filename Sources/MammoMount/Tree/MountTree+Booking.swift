@@ -36,10 +36,12 @@ extension MountTree {
   /// Books what an open file has grown or shrunk by. Returns its size in bytes.
   @discardableResult
   func book(_ inode: OpenInode) throws(Errno) -> Int64 {
-    try storage.gate.changing { () throws(Errno) in try bookHeld(inode) }
+    try storage.gate.changing { () throws(Errno) in
+      try storage.sizes.holding(inode.identity) { () throws(Errno) in try bookHeld(inode) }
+    }
   }
 
-  /// As ``book(_:)``, by a caller that is within the gate.
+  /// As ``book(_:)``, by a caller that is within the gate and holds the file's lock.
   @discardableResult
   func bookHeld(_ inode: OpenInode) throws(Errno) -> Int64 {
     try inode.booking.withLock { booking throws(Errno) in try self.book(&booking, inode) }
@@ -73,7 +75,7 @@ extension MountTree {
     }
   }
 
-  /// Moves a file from one account to another while `change` gives it its new name.
+  /// Moves a file from one account to another while `change` gives it its new name. The caller holds the file's lock.
   ///
   /// - Parameters:
   ///   - stat: of the file before.
@@ -85,18 +87,12 @@ extension MountTree {
   ) throws {
     guard stat.isRegularFile else { return try change() }
     let identity = FileIdentity(stat)
-    func move(_ size: Int64) throws {
-      try change()
-      let new = new()
-      let tally = Tally(size: size, count: 1)
-      storage.ledger.record(Tally() - tally, to: old.account, in: old.folder, file: identity)
-      storage.ledger.record(tally, to: new.account, in: new.folder, file: identity)
-    }
-    if let inode = handles.inode(identity) {
-      try inode.booking.withLock { try move($0.size) }
-    } else {
-      try move(Int64(stat.st_size))
-    }
+    let size = try handles.inode(identity).map { try bookHeld($0) } ?? Int64(stat.st_size)
+    try change()
+    let new = new()
+    let tally = Tally(size: size, count: 1)
+    storage.ledger.record(Tally() - tally, to: old.account, in: old.folder, file: identity)
+    storage.ledger.record(tally, to: new.account, in: new.folder, file: identity)
   }
 }
 
@@ -112,12 +108,23 @@ extension MountTree: StorageObserver {
 
   package func settleChanges() { _ = notifier?.waitUntilDelivered(timeoutMilliseconds: 200) }
 
-  package func unlinked(_ file: FileIdentity) -> Int64? {
-    nodes.unlinked(file)
-    return handles.unlinked(file)?.booking.withLock { booking in
-      booking.isUnlinked = true
-      return booking.size
-    }
+  package func unlinked(_ file: FileIdentity, _ held: SharedDescriptor) -> Int64? {
+    let inode = handles.unlinked(file)
+    let (size, open) =
+      inode?.booking.withLock { booking -> (Int64?, SharedDescriptor?) in
+        booking.isUnlinked = true
+        return (booking.size, booking.handles.values.first?.descriptor)
+      } ?? (nil, nil)
+    // Who has it open, or is in it, goes on asking for its attributes.
+    if let node = nodes.unlinked(file) { keep(open ?? held, for: node) }
+    return size
+  }
+
+  /// Holds what has no name any more until the kernel forgets it.
+  func keep(_ descriptor: SharedDescriptor, for node: NodeID) {
+    orphans.withLock { $0[node] = descriptor }
+    // Forgotten meanwhile.
+    if nodes[node] == nil { orphans.withLock { _ = $0.removeValue(forKey: node) } }
   }
 
   package func isOpen(_ file: FileIdentity) -> Bool { handles.isOpen(file) }

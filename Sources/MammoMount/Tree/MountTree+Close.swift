@@ -79,16 +79,21 @@ extension MountTree {
   /// - Returns: whether it was.
   @discardableResult
   func publish(_ file: OpenFile, durably: Bool) throws -> Bool {
-    guard let folder = pendingFolder(of: file) else { return false }
-    try file.inode.chunk?.bringHomeIfSparse()
-    // Before the lock, which then is not held for long.
-    if durably { try Sys.synchronizeData(file.descriptor) }
-    let target = try storage.gate.changing { () throws -> SharedDescriptor? in
-      try storage.names.holding(folder) { try publishHeld(file, in: folder, durably: durably) }
+    // Again where a rename has taken it to another folder meanwhile.
+    while let folder = pendingFolder(of: file) {
+      try file.inode.chunk?.bringHomeIfSparse()
+      // Before the lock, which then is not held for long.
+      if durably { try Sys.synchronizeData(file.descriptor) }
+      let target = try storage.gate.changing { () throws -> SharedDescriptor? in
+        try storage.names.holding(folder) {
+          try storage.sizes.holding(file.inode.identity) { try publishHeld(file, in: folder, durably: durably) }
+        }
+      }
+      guard let target else { continue }
+      if durably { try Sys.synchronize(target) }
+      return true
     }
-    guard let target else { return false }
-    if durably { try Sys.synchronize(target) }
-    return true
+    return false
   }
 
   /// The folder in which a file waits for its name; `nil` where it has its name, or is to have none.
@@ -100,7 +105,7 @@ extension MountTree {
     return parent.identity
   }
 
-  /// Within the gate, with the folder's lock.
+  /// Within the gate, with the folder's lock and the file's.
   ///
   /// - Returns: the folder, if the file still waited for its name there.
   private func publishHeld(_ file: OpenFile, in folder: FileIdentity, durably: Bool) throws -> SharedDescriptor? {

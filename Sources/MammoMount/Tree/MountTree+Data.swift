@@ -106,6 +106,7 @@ extension MountTree {
     try answering("fallocate", node) {
       let file = try file(handle)
       try file.inode.chunk?.bringHome()
+      try clearPrivileges(file.inode, by: file.descriptor, caller)
       try Sys.allocate(file.descriptor, mode: mode, offset: offset, length: length)
       try book(file.inode)
     }
@@ -147,6 +148,7 @@ extension MountTree {
       let (from, to) = (try file(sourceHandle), try file(targetHandle))
       // The kernel then reads and writes instead.
       guard from.inode.chunk == nil, to.inode.chunk == nil else { throw Errno.notSupported }
+      try clearPrivileges(to.inode, by: to.descriptor, caller)
       let copied = try Sys.copyRange(
         from: from.descriptor.raw, at: sourceOffset, to: to.descriptor.raw, at: targetOffset, length: length)
       try book(to.inode)

@@ -67,7 +67,8 @@ extension MountTree {
     }
     guard found.stat.isRegularFile else { return {} }
     let identity = FileIdentity(found.stat)
-    let size = openSize(identity) ?? Int64(found.stat.st_size)
+    // Booked up to now, and to where it is now.
+    let size = try handles.inode(identity).map { try bookHeld($0) } ?? Int64(found.stat.st_size)
     let tally = Tally(size: size, count: 1)
     let old = (account(of: from.place, in: from.folder.id), folder(of: from))
     let new = (account(of: to.place, in: to.folder.id), folder(of: to))

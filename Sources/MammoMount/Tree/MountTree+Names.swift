@@ -54,14 +54,9 @@ extension MountTree {
       try storage.gate.changing {
         guard storage.pending.isEmpty(identity) else { throw Errno.directoryNotEmpty }
         if place == .session { try emptySession(name, identity, in: folder) }
-        let kept = try keepReachable(identity, name, in: folder.descriptor.raw)
-        do throws(Errno) {
+        try removing(identity, name, in: folder.descriptor.raw) { () throws(Errno) in
           try Sys.removeFolder(name, in: folder.descriptor)
-        } catch {
-          kept.undo()
-          throw error
         }
-        nodes.unlinked(identity)
       }
       switch place {
       case .user(let area): storage.ledger.userFolderVanished(name, from: area)
@@ -111,31 +106,17 @@ extension MountTree {
 
   /// Removes a file's name, staged or not, and books it. Within the gate, with the folder's lock and no file's.
   func remove(_ name: FileName, in folder: Folder, _ place: Place, _ found: (location: Location, stat: stat)) throws {
-    let identity = FileIdentity(found.stat)
-    let kept = try keepReachable(identity, found.location.name, in: found.location.folder.raw)
     let account = account(of: place, in: folder.id)
-    var isGone = true
-    do {
-      if found.location.isStaged {
-        _ = try storage.removePending(name, in: folder.node.identity, account: account)
-      } else {
-        isGone =
-          try storage.replacing(
-            found.location.name, known: identity, in: found.location.folder.raw, folder.node.identity, from: account
-          ) { () throws(Errno) in
-            try Sys.unlink(found.location.name, in: found.location.folder)
-          }?.isGone ?? true
-      }
-    } catch {
-      kept.undo()
-      throw error
+    guard !found.location.isStaged else {
+      _ = try storage.removePending(name, in: folder.node.identity, account: account)
+      return
     }
-    if isGone {
-      nodes.unlinked(identity)
-    } else {
-      nodes.lostName(identity, name, in: folder.id)
-      kept.undo()
+    let lost = try storage.replacing(
+      found.location.name, in: found.location.folder.raw, folder.node.identity, from: account
+    ) { () throws(Errno) in
+      try Sys.unlink(found.location.name, in: found.location.folder)
     }
+    if let lost, !lost.isGone { nodes.lostName(lost.file, name, in: folder.id) }
   }
 
   /// The place of a name that is to go; what is made here, and the documented folders, stay.
@@ -149,22 +130,12 @@ extension MountTree {
     return place
   }
 
-  /// Something held so that `fstat` works after the last name is gone.
-  struct Kept {
-    let undo: () -> Void
-  }
-
-  /// Keeps a file that the kernel refers to reachable while its last name goes.
-  func keepReachable(_ identity: FileIdentity, _ name: FileName, in folder: CInt) throws(Errno) -> Kept {
-    guard let (id, _) = nodes.find(identity) else { return Kept {} }
-    let open = handles.inode(identity)?.booking.withLock { $0.handles.values.first?.descriptor }
-    let descriptor: SharedDescriptor
-    if let open {
-      descriptor = open
-    } else {
-      descriptor = SharedDescriptor(try Sys.openPath(name, in: folder))
-    }
-    orphans.withLock { $0[id] = descriptor }
-    return Kept { [self] in orphans.withLock { _ = $0.removeValue(forKey: id) } }
+  /// Keeps a folder that the kernel refers to reachable while `removal` takes its name away.
+  func removing(_ folder: FileIdentity, _ name: FileName, in parent: CInt, by removal: () throws(Errno) -> Void)
+    throws(Errno)
+  {
+    let held = SharedDescriptor(try Sys.openPath(name, in: parent))
+    try removal()
+    if let node = nodes.unlinked(folder) { keep(held, for: node) }
   }
 }

@@ -79,8 +79,8 @@ extension MountTree {
   ///
   /// What is found by name is checked to be the file that the node means.
   func reach(_ id: NodeID) throws -> SharedDescriptor {
-    let node = try node(id)
-    if let open = handles.inode(node.identity)?.booking.withLock({ $0.handles.values.first?.descriptor }) {
+    _ = try node(id)
+    if let open = handles.inode(of: id)?.booking.withLock({ $0.handles.values.first?.descriptor }) {
       return open
     }
     if let orphan = orphans.withLock({ $0[id] }) { return orphan }
@@ -119,7 +119,7 @@ extension MountTree {
   /// What a node's `stat` says; the quick way, without opening anything.
   func stat(of id: NodeID) throws -> stat {
     let node = try node(id)
-    if let inode = handles.inode(node.identity),
+    if let inode = handles.inode(of: id),
       let open = inode.booking.withLock({ $0.handles.values.first?.descriptor })
     {
       return try Sys.stat(open)

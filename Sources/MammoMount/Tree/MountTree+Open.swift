@@ -57,8 +57,10 @@ extension MountTree {
   /// Truncates an open file and books what that changes.
   func truncateBooked(_ inode: OpenInode, by descriptor: SharedDescriptor, to size: Int64) throws(Errno) {
     try storage.gate.changing { () throws(Errno) in
-      if let chunk = inode.chunk { try chunk.truncate(to: size) } else { try Sys.truncate(descriptor, to: size) }
-      try bookHeld(inode)
+      try storage.sizes.holding(inode.identity) { () throws(Errno) in
+        if let chunk = inode.chunk { try chunk.truncate(to: size) } else { try Sys.truncate(descriptor, to: size) }
+        try bookHeld(inode)
+      }
     }
   }
 
@@ -67,7 +69,7 @@ extension MountTree {
     let isWriting = flags & O_ACCMODE != O_RDONLY
     let folder = try folder(record.parent)
     let location = try location(of: record.name, in: folder)
-    let access = isWriting || isChunk(record.place) ? O_RDWR : O_RDONLY
+    let access = isWriting || flags & O_TRUNC != 0 || isChunk(record.place) ? O_RDWR : O_RDONLY
     guard let file = try? Sys.open(location.name, in: location.folder, access | O_NONBLOCK) else {
       return nil
     }
@@ -80,12 +82,14 @@ extension MountTree {
   {
     let isWriting = flags & O_ACCMODE != O_RDONLY
     // All opens of a chunk share one descriptor of it, so that it must do for a writer, too.
-    guard isWriting || isChunk(place) else { return SharedDescriptor(try Sys.reopen(descriptor, O_RDONLY)) }
+    guard isWriting || flags & O_TRUNC != 0 || isChunk(place) else {
+      return SharedDescriptor(try Sys.reopen(descriptor, O_RDONLY))
+    }
     do throws(Errno) {
       // Reading, too: to copy ranges out of it, and to look for holes.
       return SharedDescriptor(try Sys.reopen(descriptor, O_RDWR))
     } catch .permissionDenied {
-      return SharedDescriptor(try Sys.reopen(descriptor, isWriting ? O_WRONLY : O_RDONLY))
+      return SharedDescriptor(try Sys.reopen(descriptor, isWriting || flags & O_TRUNC != 0 ? O_WRONLY : O_RDONLY))
     }
   }
 
@@ -112,11 +116,12 @@ extension MountTree {
       // As the ledger has it: nobody changes and books it between here and the table.
       let stat = try Sys.stat(descriptor)
       let hasPrivileges = stat.st_mode & (S_ISUID | S_ISGID) != 0
-      return handles.insert(identity, hasName: stat.st_nlink > 0) {
+      return handles.insert(id, identity, hasName: stat.st_nlink > 0) {
         OpenInode(
           identity: identity, node: id,
-          // Writes of a file with privileges have to be seen.
-          backing: hasPrivileges ? nil : dataPath.backing(descriptor.raw, for: place, isWriter: isWriter, notifier),
+          // Writes that take privileges away have to be seen.
+          backing: hasPrivileges && isWriter && caller.user != 0
+            ? nil : dataPath.backing(descriptor.raw, for: place, isWriter: isWriter, notifier),
           chunk: bytes, size: Int64(stat.st_size), hasPrivileges: hasPrivileges)
       } _: { inode in
         OpenFile(inode: inode, descriptor: descriptor, isWriter: isWriter, opener: caller.process)

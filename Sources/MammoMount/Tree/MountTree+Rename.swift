@@ -37,6 +37,10 @@ extension MountTree {
       let first = try sides()
       if first.target.place == .marker { return try completeByRename(first.source, first.target, caller) }
       if folder.id == newFolder.id, name == newName { return }
+      if first.source.place == .workspaceEntry, case .image = first.target.place, first.stat.isRegularFile {
+        // Most of the wait for the disk, before the locks.
+        try Sys.synchronizeData(try Sys.open(name, in: folder.descriptor, O_RDONLY | O_NONBLOCK))
+      }
       // Looked up again under the locks: a close may be publishing either of them.
       if flags == lx_RENAME_EXCHANGE || first.stat.isFolder {
         // Alone: the counter and those who book by folder see it before or after, not half way.
@@ -140,103 +144,107 @@ extension MountTree {
       account: account(of: source.place, in: source.folder.id),
       folder: found.location.isStaged ? nil : Optional(source.folder.node.identity)
     )
-    // Asked before its booking is taken.
-    let isBeingWritten = isStillBeingWritten(source, found.stat)
-    let kept = try target.found.map {
-      (stat: $0.stat, kept: try keepReachable(FileIdentity($0.stat), $0.location.name, in: $0.location.folder.raw))
-    }
-    do {
-      if let replaced = target.found, target.place.isWorkName || replaced.location.isStaged {
-        // It has no name in the storage root that a rename could replace.
+    let staysStaged = staysStaged(source, found, target)
+    var inTheWay: SharedDescriptor?
+    if let replaced = target.found {
+      if staysStaged || replaced.location.isStaged {
+        // One of the two has no name in the storage root that a rename could replace.
         try remove(target.name, in: target.folder, target.place, replaced)
+      } else {
+        inTheWay = SharedDescriptor(try Sys.openPath(target.name, in: target.folder.descriptor))
       }
-      let inTheWay = target.found.flatMap {
-        target.place.isWorkName || $0.location.isStaged ? nil : FileIdentity($0.stat)
-      }
-      try storage.sizes.holding(identity, and: inTheWay) {
-        let stat = try Sys.stat(found.location.name, in: found.location.folder)
-        let replaced = try inTheWay.map { _ in try Sys.stat(target.name, in: target.folder.descriptor) }
-        try moving(stat, from: before) { [self] in
-          let staged = storage.pending.staged(target.name, in: target.folder.node.identity) != nil
-          return (account(of: target.place, in: target.folder.id), staged ? nil : target.folder.node.identity)
-        } _: {
-          try relocate(source, found, target, isBeingWritten, replacing: replaced)
-        }
-      }
-    } catch {
-      kept?.kept.undo()
-      throw error
     }
-    nodes.renamed(
-      identity, from: (source.folder.id, source.name),
-      to: Node(place: target.place, parent: target.folder.id, name: target.name, identity: identity))
+    try storage.sizes.holding(identity, and: try inTheWay.map { FileIdentity(try Sys.stat($0)) }) {
+      let stat = try Sys.stat(found.location.name, in: found.location.folder)
+      let replaced = try inTheWay.map { (stat: try Sys.stat($0), held: $0) }
+      try moving(stat, from: before) { [self] in
+        (account(of: target.place, in: target.folder.id), staysStaged ? nil : target.folder.node.identity)
+      } _: {
+        if staysStaged {
+          try relocateToStaging(source, found, target)
+        } else {
+          try relocate(source, found, target, replaces: replaced != nil)
+        }
+        nodes.renamed(
+          identity, from: (source.folder.id, source.name),
+          to: Node(place: target.place, parent: target.folder.id, name: target.name, identity: identity))
+      }
+      guard let replaced else { return }
+      let counted = account(of: target.place, in: target.folder.id)
+      if try !storage.removed(replaced.stat, replaced.held, from: counted, in: target.folder.node.identity) {
+        nodes.lostName(FileIdentity(replaced.stat), target.name, in: target.folder.id)
+      }
+    }
   }
 
-  /// The system calls of a rename: between names, from staged to named, or the other way.
-  private func relocate(
-    _ source: Side, _ found: (location: Location, stat: stat), _ target: Side, _ isBeingWritten: Bool,
-    replacing inTheWay: stat?
+  /// Whether the file has its new name in the mount only: it is a tool's temporary one, or the file is not whole.
+  private func staysStaged(_ source: Side, _ found: (location: Location, stat: stat), _ target: Side) -> Bool {
+    switch target.place {
+    case .work, .sessionWork: true
+    case .image: isBeingWritten(found.stat)
+    case .chunk: source.place == .chunk && found.location.isStaged && target.found == nil && isBeingWritten(found.stat)
+    case .root, .rootStats, .rootErrors, .area, .user, .year, .month, .userStats, .temp, .uploads, .session, .marker,
+      .sessionStats, .workspace, .workspaceEntry:
+      false
+    }
+  }
+
+  /// Whether somebody has it open for writing whose close has not been seen.
+  private func isBeingWritten(_ stat: stat) -> Bool {
+    guard let inode = handles.inode(FileIdentity(stat)) else { return false }
+    return inode.booking.withLock { booking in
+      booking.handles.values.contains { file in file.isWriter && !file.state.withLock { $0.isClosing } }
+    }
+  }
+
+  /// The file is staged afterwards, on its way to the new name.
+  private func relocateToStaging(
+    _ source: Side, _ found: (location: Location, stat: stat), _ target: Side
   ) throws {
     let staging = try storage.staging
-    let (from, to) = (source.folder.node.identity, target.folder.node.identity)
-    let path = path(of: target.folder.id, target.name)
-    if found.location.isStaged, target.place.isStaged,
-      target.place.isWorkName || (target.found == nil && isBeingWritten)
-    {
-      // It stays staged, under another name in the mount.
-      let file = try Sys.openPath(found.location.name, in: found.location.folder)
-      Staging.setOrigin(path, of: file.raw)
-      storage.pending.remove(source.name, in: from)
-      storage.pending.add(target.name, in: to, staged: found.location.name)
-      return
-    }
-    if target.place.isWorkName {
-      let staged = staging.nextName()
-      let file = try Sys.openPath(found.location.name, in: found.location.folder)
+    let file = try Sys.openPath(found.location.name, in: found.location.folder)
+    var staged = found.location.name
+    if !found.location.isStaged {
       try staging.forget(FileIdentity(found.stat))
-      Staging.setOrigin(path, of: file.raw)
-      try Sys.rename(source.name, in: found.location.folder, to: staged, in: staging.folder)
-      storage.pending.add(target.name, in: to, staged: staged)
-      return
+      staged = staging.nextName()
     }
-    if found.location.isStaged, !target.place.isStaged {
-      // The workspace takes files that are not whole, too.
-      let file = try Sys.openPath(found.location.name, in: found.location.folder)
-      Staging.removeOrigin(of: file)
-      try Sys.rename(found.location.name, in: found.location.folder, to: target.name, in: target.folder.descriptor)
-      storage.pending.remove(source.name, in: from)
-    } else if found.location.isStaged {
-      let file = try Sys.open(found.location.name, in: found.location.folder, O_RDONLY)
-      try staging.publish(
-        found.location.name, file.raw, origin: path, as: target.name, in: target.folder.descriptor.raw,
-        flags: inTheWay == nil ? Staging.noReplace : 0)
-      storage.pending.remove(source.name, in: from)
+    Staging.setOrigin(path(of: target.folder.id, target.name), of: file.raw)
+    if found.location.isStaged {
+      storage.pending.remove(source.name, in: source.folder.node.identity)
     } else {
-      if source.place == .workspaceEntry, target.place != .workspaceEntry {
-        // It becomes an image now: its bytes are on disk before its name is.
-        let file = try Sys.open(source.name, in: source.folder.descriptor, O_RDONLY)
-        try Sys.synchronizeData(file)
-      } else if target.place == .workspaceEntry {
-        // Its record would be a second name, which files of the workspace may have and images do not.
-        try staging.forget(FileIdentity(found.stat))
-      }
-      try Sys.rename(
-        source.name, in: source.folder.descriptor.raw, to: target.name, in: target.folder.descriptor.raw)
+      try Sys.rename(source.name, in: found.location.folder, to: staged, in: staging.folder)
     }
-    if let inTheWay {
-      let account = account(of: target.place, in: target.folder.id)
-      if try storage.removed(inTheWay, from: account, in: to) {
-        nodes.unlinked(FileIdentity(inTheWay))
-      } else {
-        nodes.lostName(FileIdentity(inTheWay), target.name, in: target.folder.id)
-      }
-    }
+    storage.pending.add(target.name, in: target.folder.node.identity, staged: staged)
   }
 
-  /// A new image that has not been closed yet; renamed to another name it is still that.
-  private func isStillBeingWritten(_ source: Side, _ stat: stat) -> Bool {
-    guard !source.place.isWorkName else { return false }
-    return handles.inode(FileIdentity(stat))?.booking.withLock { $0.writers > 0 } ?? false
+  /// The file has its new name in the storage root afterwards.
+  private func relocate(
+    _ source: Side, _ found: (location: Location, stat: stat), _ target: Side, replaces: Bool
+  ) throws {
+    let staging = try storage.staging
+    let folder = target.folder.descriptor
+    guard found.location.isStaged else {
+      if target.place == .workspaceEntry {
+        // Its record would be a second name, which files of the workspace may have and images do not.
+        try staging.forget(FileIdentity(found.stat))
+      } else if source.place == .workspaceEntry {
+        // It becomes an image now: its bytes are on disk before its name is.
+        try Sys.synchronizeData(try Sys.open(source.name, in: source.folder.descriptor, O_RDONLY))
+      }
+      return try Sys.rename(source.name, in: source.folder.descriptor, to: target.name, in: folder)
+    }
+    if target.place == .workspaceEntry {
+      // The workspace takes files that are not whole, too.
+      let file = try Sys.openPath(found.location.name, in: found.location.folder)
+      try Sys.rename(found.location.name, in: found.location.folder, to: target.name, in: folder)
+      Staging.removeOrigin(of: file)
+    } else {
+      let file = try Sys.open(found.location.name, in: found.location.folder, O_RDONLY)
+      try staging.publish(
+        found.location.name, file.raw, origin: path(of: target.folder.id, target.name), as: target.name,
+        in: folder.raw, flags: replaces ? 0 : Staging.noReplace)
+    }
+    storage.pending.remove(source.name, in: source.folder.node.identity)
   }
 
   // MARK: Folders
@@ -248,18 +256,15 @@ extension MountTree {
       guard replaced.isFolder else { throw Errno.notDirectory }
       guard storage.pending.isEmpty(FileIdentity(replaced)) else { throw Errno.directoryNotEmpty }
     }
-    let kept = try target.found.map {
-      try keepReachable(FileIdentity($0.stat), target.name, in: $0.location.folder.raw)
-    }
     let moved = try tallyToMove(source, target)
-    do throws(Errno) {
-      try Sys.rename(
-        source.name, in: source.folder.descriptor.raw, to: target.name, in: target.folder.descriptor.raw)
-    } catch {
-      kept?.undo()
-      throw error
+    func change() throws(Errno) {
+      try Sys.rename(source.name, in: source.folder.descriptor, to: target.name, in: target.folder.descriptor)
     }
-    if let replaced = target.found?.stat { nodes.unlinked(FileIdentity(replaced)) }
+    if let replaced = target.found?.stat {
+      try removing(FileIdentity(replaced), target.name, in: target.folder.descriptor.raw, by: change)
+    } else {
+      try change()
+    }
     let identity = FileIdentity(found.stat)
     nodes.renamed(
       identity, from: (source.folder.id, source.name),

@@ -32,7 +32,8 @@ extension MountTree {
       let names = try Sys.extendedAttributeNames(of: try holder(node, "user."))
       return names.split(separator: 0).filter { name in
         let name = FileName(bytes: name)
-        return (name.hasPrefix("user.") || name.hasPrefix("trusted.")) && !isInternal(name)
+        // Those of the trusted are for the trusted.
+        return (name.hasPrefix("user.") || (name.hasPrefix("trusted.") && caller.user == 0)) && !isInternal(name)
       }.flatMap { $0 + [0] }
     }
   }

@@ -73,7 +73,9 @@ struct Sweep {
         let gone = attempt(key.name.description, &report) { () throws(Errno) in
           try storage.gate.changing { () throws(Errno) in
             try storage.names.holding(key.folder) { () throws(Errno) in
-              try storage.removePending(key.name, in: key.folder)
+              let isGone = try storage.removePending(key.name, in: key.folder)
+              storage.observer?.changed(key.name, in: key.folder)
+              return isGone
             }
           }
         }

@@ -67,43 +67,51 @@ extension Storage {
   ///
   /// The caller holds the folder's lock, and no file's.
   ///
-  /// - Parameter known: which file that is, where the caller has seen it with the lock held.
   /// - Returns: the file that lost the name, and whether that was its last.
   @discardableResult
   package func replacing(
-    _ name: FileName, known: FileIdentity? = nil, in folder: CInt, _ here: FileIdentity, from account: Account,
-    by change: () throws(Errno) -> Void
+    _ name: FileName, in folder: CInt, _ here: FileIdentity, from account: Account, by change: () throws(Errno) -> Void
   ) throws(Errno) -> (file: FileIdentity, isGone: Bool)? {
-    let file: FileIdentity
+    let held: SharedDescriptor
     do throws(Errno) {
-      file = if let known { known } else { FileIdentity(try Sys.stat(name, in: folder)) }
+      // Held until all is booked: without it the inode's number could be another file's the moment the name is gone.
+      held = SharedDescriptor(try Sys.openPath(name, in: folder))
     } catch .noSuchFileOrDirectory {
       try change()
       return nil
     }
+    let file = FileIdentity(try Sys.stat(held))
     return try sizes.holding(file) { () throws(Errno) in
-      // Again, because it may have grown, and because it may have lost its record and with that a second name.
-      let found = try Sys.stat(name, in: folder)
+      // With the lock, because it may have grown, and because it may have lost its record and with that a second name.
+      let found = try Sys.stat(held)
       try change()
-      return (file, try removed(found, from: account, in: here))
+      return (file, try removed(found, held, from: account, in: here))
     }
   }
 
   /// A name is gone; if it was the file's last, so is what it held. The caller holds the file's lock.
   ///
-  /// - Parameter stat: of the file before.
+  /// - Parameters:
+  ///   - stat: of the file before.
+  ///   - held: the file.
   /// - Returns: whether it was the last.
   @discardableResult
-  package func removed(_ stat: stat, from account: Account, in folder: FileIdentity) throws(Errno) -> Bool {
-    guard stat.isRegularFile else { return stat.st_nlink <= 1 }
+  package func removed(
+    _ stat: stat, _ held: SharedDescriptor, from account: Account, in folder: FileIdentity
+  ) throws(Errno) -> Bool {
     let identity = FileIdentity(stat)
+    guard stat.isRegularFile else {
+      guard stat.st_nlink <= 1 else { return false }
+      _ = observer?.unlinked(identity, held)
+      return true
+    }
     var names = stat.st_nlink
     if let staging = try? staging, staging.isOnRecord(identity) {
       try staging.forget(identity)
       names -= 1
     }
     guard names <= 1 else { return false }
-    let size = observer?.unlinked(identity) ?? Int64(stat.st_size)
+    let size = observer?.unlinked(identity, held) ?? Int64(stat.st_size)
     ledger.record(Tally() - Tally(size: size, count: 1), to: account, in: folder, file: identity)
     return true
   }

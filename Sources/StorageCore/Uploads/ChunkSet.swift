@@ -39,7 +39,7 @@ struct ChunkSet: Sendable {
     let before = chunks.updateValue(chunk, forKey: index.value)
     spelling = index.spelling
     guard before != chunk else { return }
-    bytes += size - (before?.size ?? 0)
+    bytes = bytes.subtractingClamped(before?.size ?? 0).addingClamped(size)
     if place == nil, size > 0 { unplaced.insert(index.value) } else { unplaced.remove(index.value) }
     if before != nil { placement.removed(index.value, in: chunks) }
     placement.saved(index.value, size: size, in: chunks)
@@ -53,7 +53,7 @@ struct ChunkSet: Sendable {
 
   mutating func remove(_ index: ChunkIndex) {
     guard let chunk = chunks.removeValue(forKey: index.value) else { return }
-    bytes -= chunk.size
+    bytes = bytes.subtractingClamped(chunk.size)
     unplaced.remove(index.value)
     placement.removed(index.value, in: chunks)
     if chunks.isEmpty { spelling = nil }

@@ -122,7 +122,10 @@ extension Storage {
           }
           count += 1
         }
-        for (name, _) in pending.all(in: identity) where try removePending(name, in: identity) { count += 1 }
+        for (name, _) in pending.all(in: identity) where try removePending(name, in: identity) {
+          observer?.changed(name, in: identity)
+          count += 1
+        }
       }
       try Sys.removeFolder(session.name, in: uploadsFolder)
       try uploads.ended(session.name)
@@ -136,15 +139,15 @@ extension Storage {
     _ name: FileName, in folder: FileIdentity, account: Account = .temp
   ) throws(Errno) -> Bool {
     guard let staging = try? staging, let staged = pending.staged(name, in: folder) else { return false }
-    let file = FileIdentity(try Sys.stat(staged, in: staging.folder))
+    let held = SharedDescriptor(try Sys.openPath(staged, in: staging.folder))
+    let file = FileIdentity(try Sys.stat(held))
     try sizes.holding(file) { () throws(Errno) in
-      let stat = try Sys.stat(staged, in: staging.folder)
+      let stat = try Sys.stat(held)
       try staging.discard(staged)
       pending.remove(name, in: folder)
-      let size = observer?.unlinked(file) ?? Int64(stat.st_size)
+      let size = observer?.unlinked(file, held) ?? Int64(stat.st_size)
       ledger.record(Tally() - Tally(size: size, count: 1), to: account, in: nil)
     }
-    observer?.changed(name, in: folder)
     return true
   }
 }

@@ -9,8 +9,13 @@ public struct Tally: Hashable, Sendable, Codable {
     self.count = count
   }
 
-  public static func + (a: Tally, b: Tally) -> Tally { Tally(size: a.size + b.size, count: a.count + b.count) }
-  public static func - (a: Tally, b: Tally) -> Tally { Tally(size: a.size - b.size, count: a.count - b.count) }
+  // Sparse files can say that they hold 8 EiB each; their sum is as large as a number can be then.
+  public static func + (a: Tally, b: Tally) -> Tally {
+    Tally(size: a.size.addingClamped(b.size), count: a.count + b.count)
+  }
+  public static func - (a: Tally, b: Tally) -> Tally {
+    Tally(size: a.size.subtractingClamped(b.size), count: a.count - b.count)
+  }
   public static func += (a: inout Tally, b: Tally) { a = a + b }
 }
 
@@ -37,7 +42,7 @@ public struct StorageStats: Hashable, Sendable {
   public init() {}
 
   /// Bytes.
-  public var totalSize: Int64 { images.size + thumbnails.size + temp.size }
+  public var totalSize: Int64 { images.size.addingClamped(thumbnails.size).addingClamped(temp.size) }
   public var fileCount: Int { images.count + thumbnails.count + temp.count }
 
   /// JSON, one key a line.
@@ -56,4 +61,17 @@ public struct StorageStats: Hashable, Sendable {
   }
 
   private static func json(_ tally: Tally) -> String { "{ \"size\": \(tally.size), \"count\": \(tally.count) }" }
+}
+
+extension Int64 {
+  /// The sum, or the largest or smallest number where that is beyond it.
+  func addingClamped(_ other: Int64) -> Int64 {
+    let (sum, overflows) = addingReportingOverflow(other)
+    return overflows ? (other > 0 ? .max : .min) : sum
+  }
+
+  func subtractingClamped(_ other: Int64) -> Int64 {
+    let (difference, overflows) = subtractingReportingOverflow(other)
+    return overflows ? (other > 0 ? .min : .max) : difference
+  }
 }

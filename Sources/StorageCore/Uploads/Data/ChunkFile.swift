@@ -65,9 +65,9 @@ package final class ChunkFile: Sendable {
   package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64, index: ChunkIndex?) throws(Errno) {
     try state.withLock { state throws(Errno) in
       if case .undecided = state.home { state.home = decide(index) }
-      let end = offset + Int64(bytes.count)
+      let end = offset.addingClamped(Int64(bytes.count))
       if case .placed(let place, let file) = state.home, end > state.size,
-        !session.take(place + state.size..<place + end)
+        end > ChunkPlacement.furthest || !session.take(place + state.size..<place + end)
       {
         try bringHome(&state, from: place, in: file)
       }
@@ -158,7 +158,9 @@ package final class ChunkFile: Sendable {
   /// - Returns: false where there is nothing to move, or no room at the place.
   func move(to place: Int64) throws(Errno) -> Bool {
     try state.withLock { state throws(Errno) in
-      guard case .plain = state.home, state.size > 0, data.canPlace, session.take(place..<place + state.size) else {
+      guard case .plain = state.home, (1...ChunkPlacement.furthest).contains(state.size), data.canPlace,
+        session.take(place..<place + state.size)
+      else {
         return false
       }
       let file = try data.file()

@@ -9,6 +9,9 @@
 /// runs over another, whatever sizes come, and bytes that a power cut kept from the disk show as a hole. A chunk
 /// without a place keeps its bytes to itself, and is moved when its place is known.
 struct ChunkPlacement: Sendable {
+  /// No place is behind this; a chunk that goes further keeps its bytes to itself.
+  static let furthest: Int64 = 1 << 50
+
   /// What the file has, or is about to have.
   private(set) var used = IntervalSet()
   /// Bytes of a chunk, once known: what the first chunk has, or two others.
@@ -30,7 +33,7 @@ struct ChunkPlacement: Sendable {
     } else {
       return nil
     }
-    return used.contains(place) ? nil : place
+    return place > Self.furthest || used.contains(place) ? nil : place
   }
 
   /// Takes the bytes from `start` to `end` of the data file for a chunk that was given the place `place`.
@@ -64,7 +67,7 @@ struct ChunkPlacement: Sendable {
   }
 
   private mutating func extendRun(in chunks: [UInt64: ChunkSet.Chunk]) {
-    while let next = chunks[run.count], next.size == 0 || next.place == run.end {
+    while let next = chunks[run.count], next.size == 0 || next.place == run.end, next.size <= Self.furthest {
       run = (run.count + 1, run.end + next.size)
     }
   }
