@@ -31,7 +31,8 @@ final class DataPath: Sendable {
     self.availableSpace = availableSpace
   }
 
-  private func isScarce() -> Bool {
+  /// Whether space is, or was a moment ago, so short that writes may fail.
+  func isScarce() -> Bool {
     let now = Clock.monotonic()
     let (at, before) = asked.withLock { $0 }
     guard at == 0 || now - at > Self.askingAgain else { return before }

@@ -29,7 +29,9 @@ extension MountTree {
 
   /// A new file that the kernel wrote by itself, onto a disk that is full now, may be short: nobody told the server.
   private func refuseIfCutShort(_ file: OpenFile) throws {
-    guard file.inode.backing != nil, let record = nodes[file.inode.node], isPending(record) else { return }
+    guard file.inode.backing != nil, dataPath.isScarce(), let record = nodes[file.inode.node], isPending(record) else {
+      return
+    }
     let figures = try Sys.fileSystem(of: file.descriptor)
     guard UInt64(figures.f_bfree) * UInt64(figures.f_frsize) < Self.fullDisk else { return }
     file.state.withLock { $0.failure = .noSpace }
@@ -145,16 +147,13 @@ extension MountTree {
   private func release(_ file: OpenFile, _ node: NodeID, _ handle: HandleID) {
     if file.isWriter {
       do {
-        let size = try book(file.inode)
         let others = file.inode.booking.withLock { booking in
           booking.handles.values.contains { $0 !== file && $0.isWriter }
         }
         if file.state.withLock({ $0.failure }) != nil {
           if !others { try cutOff(file) }
-        } else if others {
-          noteSaved(file, size)
-        } else if try !publish(file, durably: false) {
-          noteSaved(file, size)
+        } else if !others {
+          try publish(file, durably: false)
         }
         file.inode.chunk?.startWriteback()
       } catch {
@@ -167,8 +166,13 @@ extension MountTree {
       if file.isWriter {
         storage.gate.changing {
           storage.sizes.holding(file.inode.identity) { () -> OpenInode? in
-            // What was written since the close, by way of a mapping.
-            do { try bookHeld(file.inode) } catch { noteUnattended(error, "close", node) }
+            // Also what was written since the close, by way of a mapping.
+            do {
+              let size = try bookHeld(file.inode)
+              if file.state.withLock({ $0.failure }) == nil { noteSaved(file, size) }
+            } catch {
+              noteUnattended(error, "close", node)
+            }
             return handles.release(handle, file)
           }
         }

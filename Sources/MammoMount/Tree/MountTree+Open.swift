@@ -106,15 +106,15 @@ extension MountTree {
   /// Enters an open file into the table and says who serves it.
   private func insert(
     _ id: NodeID, _ place: Place, _ identity: FileIdentity, _ descriptor: SharedDescriptor, _ isWriter: Bool,
-    _ caller: Caller, chunk: (UploadSession, FileName)?, isNew: Bool = false
+    _ caller: Caller, chunk: (UploadSession, FileName)?, new: stat? = nil
   ) throws -> OpenedFile {
     var bytes: ChunkFile?
     if isChunk(place), let record = nodes[id], let session = try? session(of: record.parent) {
-      bytes = try session.file(identity, descriptor, isNew: isNew)
+      bytes = try session.file(identity, descriptor, isNew: new != nil)
     }
     let opened = try storage.sizes.holding(identity) { () throws(Errno) in
       // As the ledger has it: nobody changes and books it between here and the table.
-      let stat = try Sys.stat(descriptor)
+      let stat = if let new { new } else { try Sys.stat(descriptor) }
       let hasPrivileges = stat.st_mode & (S_ISUID | S_ISGID) != 0
       return handles.insert(id, identity, hasName: stat.st_nlink > 0) {
         OpenInode(
@@ -187,7 +187,7 @@ extension MountTree {
     let (account, counted) = account(of: record)
     storage.gate.changing { storage.ledger.record(Tally(count: 1), to: account, in: counted, file: record.identity) }
     do {
-      return (entry, try insert(id, place, record.identity, descriptor, true, caller, chunk: chunk, isNew: true))
+      return (entry, try insert(id, place, record.identity, descriptor, true, caller, chunk: chunk, new: stat))
     } catch {
       forget(id, count: 1)
       throw error

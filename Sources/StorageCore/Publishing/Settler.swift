@@ -19,8 +19,9 @@ final class Settler: Sendable {
 
   /// From so many files on, one `syncfs` is cheaper than an `fdatasync` each.
   private static let manyFiles = 16
-  /// How long a file may wait for others to be settled with it, in nanoseconds.
-  private static let gathering: UInt64 = 500_000_000
+  /// How long a file may wait for others to be settled with it, in nanoseconds: as long as ext4 waits with its journal.
+  /// Sooner, the write-out of the first files of a batch would only be in the way of the last.
+  private static let gathering: UInt64 = 5_000_000_000
 
   init(folder: SharedDescriptor, sizes: LockStripes) {
     self.folder = folder
