@@ -134,26 +134,6 @@ struct MountCommandTests {
     }
   }
 
-  @Test("The storage root comes from --root, then STORAGE_ROOT, then .env, then ./storage")
-  func settings() throws {
-    try withoutMount { m in
-      let mount = "\"$B\" mount \"$M\" 2>> server.log; test -d \"$EXPECTED/images\"; \"$B\" unmount \"$M\""
-      try m.sh("mkdir d1; cd d1; EXPECTED=storage; mkdir storage; \(mount)")
-      try m.sh(
-        """
-        mkdir d2; cd d2
-        printf '# settings\\nOTHER=1\\nSTORAGE_ROOT=from-file\\n' > .env
-        mkdir from-file; EXPECTED=from-file; \(mount)
-        mkdir from-environment; EXPECTED=from-environment; export STORAGE_ROOT=$PWD/from-environment; \(mount)
-        mkdir from-option
-        "$B" mount "$M" --root from-option 2>> ../server.log
-        test -d from-option/images
-        "$B" unmount "$M"
-        """)
-      #expect(!m.isMounted)
-    }
-  }
-
   @Test("What was in the storage root and is none of the tree stays untouched")
   func strangers() throws {
     try withoutMount { m in
