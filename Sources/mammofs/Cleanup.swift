@@ -31,9 +31,8 @@ struct Cleanup: ParsableCommand {
     case .root(let root):
       report = try Target.withStorage(root) { $0.cleanupTempFiles(olderThan: age, dryRun: dryRun) }
     }
-    print(
-      "\(report.deleted) \(report.deleted == 1 ? "file" : "files") \(dryRun ? "would be " : "")deleted, \(ByteCount(bytes: report.bytes).text)"
-    )
+    let files = counted(Int64(report.deleted), "file")
+    print("\(files) \(dryRun ? "would be " : "")deleted, \(ByteCount(bytes: report.bytes).text)")
     for failure in report.failures { StandardError.write("mammofs: \(failure)\n") }
     guard report.failures.isEmpty else { throw Failure("\(report.failures.count) could not be deleted") }
   }

@@ -48,7 +48,7 @@ struct Stats: ParsableCommand {
       case "availableSpace": lines.append(("available", size(numbers)))
       case "fileCount": lines.append(("files", "\(numbers.first ?? 0)"))
       case "images", "thumbnails", "temp":
-        lines.append((key, "\(size(numbers)) in \(numbers.last ?? 0) files"))
+        lines.append((key, "\(size(numbers)) in \(counted(numbers.last ?? 0, "file"))"))
       case "sessions": lines.append((key, "\(numbers.first ?? 0) active, \(numbers.last ?? 0) completed"))
       case "counting": lines.append((key, "still counting after an unclean stop"))
       default: lines.append((key, numbers.first.map(String.init) ?? ""))

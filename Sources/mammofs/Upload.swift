@@ -47,9 +47,7 @@ struct Upload: ParsableCommand {
       source: source, size: Int64(stat.st_size), chunkSize: chunkSize.bytes, mount: real,
       progress: Progress(total: Int64(stat.st_size)))
     try upload.run(jobs: jobs, to: to, overwrite: overwrite, checksDigest: checksDigest)
-    print(
-      "\(to)  \(ByteCount(bytes: Int64(stat.st_size)).text) in \(upload.chunks) \(upload.chunks == 1 ? "chunk" : "chunks")"
-    )
+    print("\(to)  \(ByteCount(bytes: Int64(stat.st_size)).text) in \(counted(upload.chunks, "chunk"))")
   }
 }
 

@@ -15,6 +15,7 @@ struct CommandLineTests {
         #expect(json.images == Count(size: 5, count: 1) && json.fileCount == 1)
         let table = try m.sh("\"$B\" stats \"\(path)\"")
         #expect(table.contains("images") && table.contains("thumbnails") && !table.contains("{"), "\(table)")
+        #expect(table.contains("5 B in 1 file\n") && table.contains("0 B in 0 files\n"), "\(table)")
       }
       try m.unmount()
       let json = try Stats(json: try m.sh("\"$B\" stats \"$R\" --json"))
@@ -65,6 +66,7 @@ struct CommandLineTests {
       ] {
         #expect(help.contains(word), "\(word)")
       }
+      #expect(help.contains("default: 8M") && !help.contains("ByteCount"), "\(help)")
     }
   }
 
