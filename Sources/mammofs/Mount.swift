@@ -15,7 +15,7 @@ struct Mount: ParsableCommand {
   @Option(help: "The storage root (default: STORAGE_ROOT, then ./storage).")
   var root: String?
 
-  @Option(name: .customShort("o"), help: "Mount options, separated by commas, such as ro or noatime.")
+  @Option(name: .customShort("o"), help: "Mount options, separated by commas, such as ro or noexec.")
   var options: [String] = []
 
   @Flag(help: "Stay in the foreground and log to standard error.")
@@ -40,9 +40,9 @@ struct Mount: ParsableCommand {
   }
 
   func run() throws {
+    let flags = try MountFlags(options, privileged: geteuid() == 0)
     let (root, mountPoint) = try prepare()
-    var options = ServerOptions(root: root, mountPoint: mountPoint)
-    options.options = self.options.flatMap { $0.split(separator: ",").map(String.init) }
+    var options = ServerOptions(root: root, mountPoint: mountPoint, flags: flags)
     options.tempMaxAge = Int64(tempMaxAge * 3600)
     options.cleanupInterval = Int64(cleanupInterval * 3600)
     options.sessionLinger = Int64(sessionLinger * 60)
