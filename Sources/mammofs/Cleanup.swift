@@ -24,7 +24,7 @@ struct Cleanup: ParsableCommand {
     let report: CleanupReport
     switch try Target(path) {
     case .mount(let mount):
-      guard let answer = ControlSocket.cleanup(root: mount.root, olderThan: age, dryRun: dryRun) else {
+      guard let answer = try ControlSocket.cleanup(root: mount.root, olderThan: age, dryRun: dryRun) else {
         throw Failure("the server of \(mount.path) does not answer; are you the user who mounted it?")
       }
       report = answer

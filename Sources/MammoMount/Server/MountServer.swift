@@ -79,8 +79,9 @@ package final class MountServer: Sendable {
       var record = [UInt8](repeating: 0, count: 128)
       if read(signals, &record, record.count) > 0 { session.stop() }
     }
-    housekeeping.start()
-    let control = ControlSocket(storage: storage, housekeeping: housekeeping, logger: logger)
+    // What is mounted to be read only is to stay as it is.
+    if !options.flags.isReadOnly { housekeeping.start() }
+    let control = ControlSocket(storage: storage, housekeeping: housekeeping, options: options, logger: logger)
     control.start()
     var failure: Errno?
     do throws(Errno) {
