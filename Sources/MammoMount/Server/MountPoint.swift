@@ -65,6 +65,24 @@ package struct MountPoint: Hashable, Sendable {
     guard path.withCString({ lx_umount($0, lazily ? lx_MNT_DETACH : 0) }) == 0 else { throw Errno(rawValue: errno) }
   }
 
+  /// Waits for whoever has a storage root in use without a mount to show for it: umount(8) does not wait for the
+  /// server, which then still writes out what is in flight.
+  ///
+  /// - Parameter deadline: on the monotonic clock, in nanoseconds.
+  /// - Returns: whether it has ended.
+  static func waitForLeaving(root: String, until deadline: UInt64) -> Bool {
+    guard of(root: root) == nil, let process = Storage.user(of: root) else { return false }
+    let raw = lx_pidfd_open(process)
+    guard raw >= 0 else { return false }
+    let server = Descriptor(owning: raw)
+    while true {
+      let now = Clock.monotonic()
+      guard now < deadline else { return false }
+      var wait = pollfd(fd: server.raw, events: Int16(POLLIN), revents: 0)
+      if poll(&wait, 1, CInt((deadline - now) / 1_000_000 + 1)) > 0 { return true }
+    }
+  }
+
   /// Unmounts by `unmount`, and returns when the server has let go of the storage root and ended.
   package func leave(_ unmount: () throws -> Void) throws {
     let lock = try? Sys.openFile("\(root)/\(Layout.privateFolder)/\(Layout.lock)")

@@ -46,7 +46,7 @@ package final class MountServer: Sendable {
     let tree: MountTree
     do throws(StorageError) {
       storage = try Storage(path: options.root)
-      try storage.initialize(as: "the mount at \(options.mountPoint) (pid \(getpid()))")
+      try Self.take(storage, for: options.mountPoint)
       tree = try MountTree(storage: storage, descriptorLimit: descriptors, logger: logger, onReady: onReady)
     } catch {
       throw ServerFailure(error)
@@ -61,6 +61,18 @@ package final class MountServer: Sendable {
       session = try Session(fileSystem: Self.served(tree, flags), options: mount)
     } catch {
       throw ServerFailure("libfuse does not know one of the mount options \(mount.options.joined(separator: ","))")
+    }
+  }
+
+  /// Takes the storage root into use, if need be after the server of an earlier mount has let go of it.
+  private static func take(_ storage: Storage, for mountPoint: String) throws(StorageError) {
+    let deadline = Clock.monotonic() + 30_000_000_000
+    while true {
+      do throws(StorageError) {
+        return try storage.initialize(as: "the mount at \(mountPoint) (pid \(getpid()))")
+      } catch {
+        guard case .inUse = error, MountPoint.waitForLeaving(root: storage.path, until: deadline) else { throw error }
+      }
     }
   }
 

@@ -113,6 +113,22 @@ struct MountCommandTests {
     }
   }
 
+  @Test("A mount right after umount(8) waits for the server that is still writing")
+  func afterUmount() throws {
+    try withMount { m in
+      try m.month()
+      try m.sh(
+        #"""
+        for round in $(seq 10); do
+          for image in 1 2 3 4 5; do head -c 2000000 /dev/zero > "$M/images/user-7/2026/11/$round.$image"; done
+          umount "$M"
+          "$B" mount "$M" --root "$R" 2>> server.log
+        done
+        """#)
+      #expect(try m.countedStats().images.count == 50)
+    }
+  }
+
   @Test("In the foreground it runs until it is unmounted or told to end", arguments: ["unmount", "signal"])
   func foreground(end: String) throws {
     try withoutMount { m in
