@@ -18,11 +18,16 @@ package struct MountPoint: Hashable, Sendable {
     return String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap(parse)
   }
 
-  /// The mount at a path, if it is one of ours.
+  /// The mount at a path, if it is one of ours. Paths are to be ``resolved(_:)`` ones, here and below.
   package static func at(_ path: String) -> MountPoint? { all().last { $0.path == path } }
 
   /// The mount of a storage root.
   package static func of(root: String) -> MountPoint? { all().last { $0.root == root } }
+
+  /// The mount of ours, at `path` or above it, whose server has died.
+  package static func dead(holding path: String) -> MountPoint? {
+    all().last { isPath(path, in: $0.path) && isDead($0.path) }
+  }
 
   static func parse(_ line: Substring) -> MountPoint? {
     // ID PARENT DEVICE ROOT PATH OPTIONS [TAGS…] - TYPE SOURCE SUPEROPTIONS
@@ -51,7 +56,7 @@ package struct MountPoint: Hashable, Sendable {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// Whether the server of a mount at `path` has died and left the mount behind.
+  /// Whether the server of the mount that holds `path` has died and left the mount behind.
   package static func isDead(_ path: String) -> Bool {
     // Not stat, which the kernel may answer from memory.
     var result = statvfs()
