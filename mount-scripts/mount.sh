@@ -29,13 +29,31 @@ while [ $# -gt 0 ]; do
       shift
       ;;
     --root=*) root=$(absolute "${1#--root=}") ;;
-    *)
+    -o | --temp-max-age | --cleanup-interval | --session-linger)
+      [ $# -ge 2 ] || die 64 "$1 needs a value"
+      options+=("$1" "$2")
+      shift
+      ;;
+    -*)
       [ "$1" != --foreground ] || foreground=yes
       options+=("$1")
       ;;
+    *) die 64 "one mount point, but there is also: $1" ;;
   esac
   shift
 done
+
+# make_parents UMASK PATH makes the folders that lead to PATH, and puts those that were missing into `made`, deepest first.
+make_parents() {
+  local folder missing=()
+  folder=$(dirname -- "$2")
+  while [ ! -e "$folder" ]; do
+    missing+=("$folder")
+    folder=$(dirname -- "$folder")
+  done
+  made=(${missing[@]+"${missing[@]}"} ${made[@]+"${made[@]}"})
+  (umask "$1" && mkdir -p -- "$(dirname -- "$2")")
+}
 
 what_to_try() {
   local at unmount
@@ -79,19 +97,22 @@ mammofs=$(release_binary)
 if [ -z "$root" ] && ! grep -qsE '^[[:space:]]*(export[[:space:]]+)?STORAGE_ROOT=' "$PROJECT/.env"; then
   root=$PROJECT/storage
 fi
+# The folders themselves are made by `mammofs mount`, which takes them away again where it is refused.
+made=()
+trap '[ ${#made[@]} -eq 0 ] || rmdir -- "${made[@]}" 2>/dev/null || true' EXIT
+make_parents 0022 "$mountpoint"
 if [ -n "$root" ]; then
-  (umask 0027 && mkdir -p -- "$root")
+  make_parents 0027 "$root"
   options=(--root "$root" ${options[@]+"${options[@]}"})
 fi
-# A dead mount cannot be made again, and need not be: `mammofs mount` clears it.
-is_mounted "$mountpoint" || mkdir -p -- "$mountpoint"
 
 step "Mounting ${root:-the storage root of .env} at $(shown "$mountpoint")"
 cd "$PROJECT"
 if [ -n "$foreground" ]; then
   what_to_try
-  exec "$mammofs" mount "$mountpoint" "${options[@]}"
+  exec "$mammofs" mount "$mountpoint" "${options[@]}" # which has at least --foreground
 fi
 "$mammofs" mount "$mountpoint" ${options[@]+"${options[@]}"}
+trap - EXIT
 step "Mounted"
 what_to_try

@@ -22,6 +22,17 @@ struct ByteCount: ExpressibleByArgument, Equatable {
     bytes = Int64(number * factor)
   }
 
+  /// `8M`, as an option takes it and its help shows it.
+  var defaultValueDescription: String {
+    var value = bytes
+    var unit = 0
+    while value > 0, value % 1024 == 0, unit < 5 {
+      value /= 1024
+      unit += 1
+    }
+    return "\(value)\(["", "K", "M", "G", "T", "P"][unit])"
+  }
+
   /// `1.4 MiB`
   var text: String {
     guard bytes >= 1024 else { return "\(bytes) B" }
@@ -35,3 +46,6 @@ struct ByteCount: ExpressibleByArgument, Equatable {
     return "\(tenths / 10).\(tenths % 10) \(["B", "KiB", "MiB", "GiB", "TiB", "PiB"][unit])"
   }
 }
+
+/// `1 file`, `2 files`
+func counted(_ number: Int64, _ thing: String) -> String { "\(number) \(thing)\(number == 1 ? "" : "s")" }

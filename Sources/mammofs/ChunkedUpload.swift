@@ -1,4 +1,5 @@
 import Crypto
+import FoundationEssentials
 import Glibc
 import StorageCore
 import Synchronization
@@ -33,10 +34,9 @@ final class ChunkedUpload: Sendable {
     }
     do {
       try sendAll(jobs)
-      var marker = "{\"path\": \(Self.quoted(path)), \"totalChunks\": \(chunks), \"size\": \(size)"
-      if checksDigest { marker += ", \"sha256\": \"\(try digest())\"" }
-      marker += ", \"overwrite\": \(overwrite)}\n"
-      try complete(marker)
+      try complete(
+        Marker(
+          path: path, totalChunks: chunks, size: size, sha256: checksDigest ? try digest() : nil, overwrite: overwrite))
     } catch {
       abort()
       throw error
@@ -102,24 +102,26 @@ final class ChunkedUpload: Sendable {
   }
 
   /// Writes the marker; its close returns when the file is durable and in place.
-  private func complete(_ marker: String) throws {
+  private func complete(_ marker: Marker) throws {
+    let content = try JSONEncoder().encode(marker)
     do throws(Errno) {
       let file = try Sys.createFile("\(folder)/.complete")
-      try Sys.writeAll(file, at: 0, Array(marker.utf8))
+      try Sys.writeAll(file, at: 0, Array(content))
       try file.close()
     } catch {
-      throw Failure(reason() ?? "the upload was refused: \(error)")
+      throw Failure("the upload was refused: \(reason(error, marker))")
     }
   }
 
-  /// Why the session says that it was refused.
-  private func reason() -> String? {
-    guard let file = try? Sys.openFile("\(folder)/.stats"), let bytes = try? Sys.readUnsized(file) else { return nil }
-    for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") where line.contains("\"error\"") {
-      let text = line.split(separator: "\"").dropFirst(3).joined(separator: "'")
-      return text.isEmpty ? nil : text
+  /// Why the session was not completed, and what to do about it here, where nobody writes markers by hand.
+  private func reason(_ error: Errno, _ marker: Marker) -> String {
+    if error == .fileExists, !marker.overwrite {
+      return "\(marker.path) exists; choose another name, or replace it with --overwrite"
     }
-    return nil
+    guard let file = try? Sys.openFile("\(folder)/.stats"), let bytes = try? Sys.readUnsized(file),
+      let said = try? JSONDecoder().decode(SessionFigures.self, from: Data(bytes)).error
+    else { return "\(error)" }
+    return said
   }
 
   private func abort() {
@@ -127,13 +129,18 @@ final class ChunkedUpload: Sendable {
     for index in 0..<min(next.load(ordering: .relaxed), chunks) { unlink("\(folder)/chunk_\(index)") }
     rmdir(folder)
   }
+}
 
-  private static func quoted(_ text: String) -> String {
-    var result = "\""
-    for scalar in text.unicodeScalars {
-      if scalar == "\"" || scalar == "\\" { result += "\\" }
-      result.unicodeScalars.append(scalar)
-    }
-    return result + "\""
-  }
+/// What the marker says.
+private struct Marker: Encodable {
+  let path: String
+  let totalChunks: Int64
+  let size: Int64
+  let sha256: String?
+  let overwrite: Bool
+}
+
+/// What is asked of a session's `.stats`.
+private struct SessionFigures: Decodable {
+  let error: String?
 }

@@ -24,16 +24,15 @@ struct Cleanup: ParsableCommand {
     let report: CleanupReport
     switch try Target(path) {
     case .mount(let mount):
-      guard let answer = ControlSocket.cleanup(root: mount.root, olderThan: age, dryRun: dryRun) else {
+      guard let answer = try ControlSocket.cleanup(root: mount.root, olderThan: age, dryRun: dryRun) else {
         throw Failure("the server of \(mount.path) does not answer; are you the user who mounted it?")
       }
       report = answer
     case .root(let root):
       report = try Target.withStorage(root) { $0.cleanupTempFiles(olderThan: age, dryRun: dryRun) }
     }
-    print(
-      "\(report.deleted) \(report.deleted == 1 ? "file" : "files") \(dryRun ? "would be " : "")deleted, \(ByteCount(bytes: report.bytes).text)"
-    )
+    let files = counted(Int64(report.deleted), "file")
+    print("\(files) \(dryRun ? "would be " : "")deleted, \(ByteCount(bytes: report.bytes).text)")
     for failure in report.failures { StandardError.write("mammofs: \(failure)\n") }
     guard report.failures.isEmpty else { throw Failure("\(report.failures.count) could not be deleted") }
   }

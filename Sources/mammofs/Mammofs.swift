@@ -13,10 +13,3 @@ struct Mammofs: ParsableCommand {
     version: "0.1.0",
     subcommands: [Mount.self, Unmount.self, Stats.self, HasSpace.self, Cleanup.self, Upload.self])
 }
-
-/// Something that a command cannot do: one line for people, exit code 1.
-struct Failure: Error, CustomStringConvertible {
-  let description: String
-
-  init(_ description: String) { self.description = description }
-}

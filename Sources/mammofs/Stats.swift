@@ -48,7 +48,7 @@ struct Stats: ParsableCommand {
       case "availableSpace": lines.append(("available", size(numbers)))
       case "fileCount": lines.append(("files", "\(numbers.first ?? 0)"))
       case "images", "thumbnails", "temp":
-        lines.append((key, "\(size(numbers)) in \(numbers.last ?? 0) files"))
+        lines.append((key, "\(size(numbers)) in \(counted(numbers.last ?? 0, "file"))"))
       case "sessions": lines.append((key, "\(numbers.first ?? 0) active, \(numbers.last ?? 0) completed"))
       case "counting": lines.append((key, "still counting after an unclean stop"))
       default: lines.append((key, numbers.first.map(String.init) ?? ""))
@@ -59,33 +59,4 @@ struct Stats: ParsableCommand {
   }
 
   private static func size(_ numbers: [Int64]) -> String { ByteCount(bytes: numbers.first ?? 0).text }
-}
-
-/// What a PATH on the command line is.
-enum Target {
-  case mount(MountPoint)
-  /// A storage root that is not mounted, absolute.
-  case root(String)
-
-  init(_ path: String) throws {
-    guard let real = try? Sys.realPath(path) else {
-      throw Failure(MountPoint.isDead(path) ? "the server of \(path) has died; mount it again" : "\(path) is not there")
-    }
-    if let mount = MountPoint.at(real) ?? MountPoint.of(root: real) {
-      self = .mount(mount)
-    } else if (try? Sys.openFile("\(real)/images")) != nil {
-      self = .root(real)
-    } else {
-      throw Failure("\(path) is neither a mammofs mount nor a storage root")
-    }
-  }
-
-  /// Works on a storage root that nobody has mounted.
-  static func withStorage<Result>(_ root: String, _ body: (Storage) throws -> Result) throws -> Result {
-    let storage = try Storage(path: root)
-    try storage.initialize(as: "another mammofs command")
-    let result = try body(storage)
-    try storage.close()
-    return result
-  }
 }

@@ -37,27 +37,16 @@ struct Upload: ParsableCommand {
   }
 
   func run() throws {
-    guard let real = try? Sys.realPath(mount), MountPoint.at(real) != nil else {
-      throw Failure("no mammofs is mounted at \(mount)")
-    }
+    let path = MountPoint.resolved(self.mount)
+    if let dead = MountPoint.dead(holding: path) { throw Failure.serverDied(dead) }
+    guard let mount = MountPoint.at(path) else { throw Failure("no mammofs is mounted at \(self.mount)") }
     let source = try Failure.explaining("open \(file)") { () throws(Errno) in SharedDescriptor(try Sys.openFile(file)) }
     let stat = try Failure.explaining("read \(file)") { () throws(Errno) in try Sys.stat(source) }
     guard stat.st_mode & S_IFMT == S_IFREG else { throw Failure("\(file) is not a regular file") }
     let upload = ChunkedUpload(
-      source: source, size: Int64(stat.st_size), chunkSize: chunkSize.bytes, mount: real,
+      source: source, size: Int64(stat.st_size), chunkSize: chunkSize.bytes, mount: mount.path,
       progress: Progress(total: Int64(stat.st_size)))
     try upload.run(jobs: jobs, to: to, overwrite: overwrite, checksDigest: checksDigest)
-    print(
-      "\(to)  \(ByteCount(bytes: Int64(stat.st_size)).text) in \(upload.chunks) \(upload.chunks == 1 ? "chunk" : "chunks")"
-    )
-  }
-}
-
-extension Failure {
-  /// Runs system calls; a failure becomes «cannot …».
-  static func explaining<Result: ~Copyable>(
-    _ doing: String, _ body: () throws(Errno) -> Result
-  ) throws -> Result {
-    do { return try body() } catch { throw Failure("cannot \(doing): \(error)") }
+    print("\(to)  \(ByteCount(bytes: Int64(stat.st_size)).text) in \(counted(upload.chunks, "chunk"))")
   }
 }

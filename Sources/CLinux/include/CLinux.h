@@ -74,6 +74,8 @@ int lx_umount(const char *path, int flags);
 int lx_set_nonblocking(int fd);
 int lx_set_cloexec(int fd);
 int lx_eventfd(void);
+// memfd_create(2): a file without a name, for text that only this process reads.
+int lx_memfd(const char *name);
 // Blocks the signals that end a server, in this thread and those it starts, and returns a signalfd for them.
 int lx_signalfd_for_end(void);
 uint32_t lx_device(uint32_t major, uint32_t minor);

@@ -6,16 +6,18 @@ internal import SystemPackage
 /// How the command line reaches a running server: a socket in the storage root's private folder.
 ///
 /// One request a connection, a line: `cleanup SECONDS dry|real`. The answer is
-/// lines of `key value`.
+/// lines of `key value`, or one that begins with `refused` and says why.
 package final class ControlSocket: Sendable {
   private let storage: Storage
   private let housekeeping: Housekeeping
+  private let options: ServerOptions
   private let logger: Logger
   static let name = "control"
 
-  init(storage: Storage, housekeeping: Housekeeping, logger: Logger) {
+  init(storage: Storage, housekeeping: Housekeeping, options: ServerOptions, logger: Logger) {
     self.storage = storage
     self.housekeeping = housekeeping
+    self.options = options
     self.logger = logger
   }
 
@@ -39,7 +41,12 @@ package final class ControlSocket: Sendable {
     defer { close(connection) }
     let words = UnixSocket.readLine(connection).split(separator: " ")
     guard words.count == 3, words[0] == "cleanup", let age = Int64(words[1]) else {
-      return UnixSocket.write(connection, "failure unknown request\n")
+      return UnixSocket.write(connection, "refused the server of the mount does not know this request\n")
+    }
+    guard words[2] == "dry" || !options.flags.isReadOnly else {
+      return UnixSocket.write(
+        connection, "refused \(options.mountPoint) is mounted read-only; unmount it and mount it writable to clean up\n"
+      )
     }
     let report = housekeeping.clean(olderThan: age, dryRun: words[2] == "dry")
     UnixSocket.write(connection, Self.text(report))
@@ -52,7 +59,9 @@ package final class ControlSocket: Sendable {
   }
 
   /// Asks the server that has `root` in use to clean up; `nil` where none answers.
-  package static func cleanup(root: String, olderThan age: Int64, dryRun: Bool) -> CleanupReport? {
+  package static func cleanup(
+    root: String, olderThan age: Int64, dryRun: Bool
+  ) throws(ServerFailure) -> CleanupReport? {
     guard let folder = try? Sys.openFile("\(root)/\(Layout.privateFolder)"),
       let connection = UnixSocket.connect(in: folder.raw, name: name)
     else { return nil }
@@ -68,6 +77,7 @@ package final class ControlSocket: Sendable {
       case "deleted": report.deleted = Int(parts[1]) ?? 0
       case "bytes": report.bytes = Int64(parts[1]) ?? 0
       case "sessions": report.sessions = Int(parts[1]) ?? 0
+      case "refused": throw ServerFailure(String(parts[1]))
       default: report.failures.append(String(parts[1]))
       }
     }

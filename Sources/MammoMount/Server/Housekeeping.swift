@@ -3,7 +3,7 @@ internal import Logging
 internal import StorageCore
 internal import SystemPackage
 
-/// The daily cleanup, the one at mount, and the going of finished sessions.
+/// The daily cleanup, the one at mount, and the going of finished sessions. Not started for a read-only mount.
 final class Housekeeping: Sendable {
   private let storage: Storage
   private let options: ServerOptions

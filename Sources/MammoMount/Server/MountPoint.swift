@@ -18,11 +18,16 @@ package struct MountPoint: Hashable, Sendable {
     return String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap(parse)
   }
 
-  /// The mount at a path, if it is one of ours.
+  /// The mount at a path, if it is one of ours. Paths are to be ``resolved(_:)`` ones, here and below.
   package static func at(_ path: String) -> MountPoint? { all().last { $0.path == path } }
 
   /// The mount of a storage root.
   package static func of(root: String) -> MountPoint? { all().last { $0.root == root } }
+
+  /// The mount of ours, at `path` or above it, whose server has died.
+  package static func dead(holding path: String) -> MountPoint? {
+    all().last { isPath(path, in: $0.path) && isDead($0.path) }
+  }
 
   static func parse(_ line: Substring) -> MountPoint? {
     // ID PARENT DEVICE ROOT PATH OPTIONS [TAGS…] - TYPE SOURCE SUPEROPTIONS
@@ -51,7 +56,7 @@ package struct MountPoint: Hashable, Sendable {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// Whether the server of a mount at `path` has died and left the mount behind.
+  /// Whether the server of the mount that holds `path` has died and left the mount behind.
   package static func isDead(_ path: String) -> Bool {
     // Not stat, which the kernel may answer from memory.
     var result = statvfs()
@@ -63,6 +68,24 @@ package struct MountPoint: Hashable, Sendable {
   /// - Parameter lazily: also while it is in use.
   package static func detach(_ path: String, lazily: Bool = false) throws(Errno) {
     guard path.withCString({ lx_umount($0, lazily ? lx_MNT_DETACH : 0) }) == 0 else { throw Errno(rawValue: errno) }
+  }
+
+  /// Waits for whoever has a storage root in use without a mount to show for it: umount(8) does not wait for the
+  /// server, which then still writes out what is in flight.
+  ///
+  /// - Parameter deadline: on the monotonic clock, in nanoseconds.
+  /// - Returns: whether it has ended.
+  static func waitForLeaving(root: String, until deadline: UInt64) -> Bool {
+    guard of(root: root) == nil, let process = Storage.user(of: root) else { return false }
+    let raw = lx_pidfd_open(process)
+    guard raw >= 0 else { return false }
+    let server = Descriptor(owning: raw)
+    while true {
+      let now = Clock.monotonic()
+      guard now < deadline else { return false }
+      var wait = pollfd(fd: server.raw, events: Int16(POLLIN), revents: 0)
+      if poll(&wait, 1, CInt((deadline - now) / 1_000_000 + 1)) > 0 { return true }
+    }
   }
 
   /// Unmounts by `unmount`, and returns when the server has let go of the storage root and ended.

@@ -3,7 +3,6 @@ internal import FuseKit
 internal import Glibc
 package import Logging
 package import StorageCore
-internal import Synchronization
 internal import SystemPackage
 
 /// What a mount is asked to be.
@@ -11,8 +10,7 @@ package struct ServerOptions: Sendable {
   /// The storage root.
   package var root: String
   package var mountPoint: String
-  /// Further `-o` options.
-  package var options: [String] = []
+  package var flags: MountFlags
   /// Seconds after which idle temporary files go.
   package var tempMaxAge: Int64 = 24 * 3600
   /// Seconds between cleanups.
@@ -20,9 +18,10 @@ package struct ServerOptions: Sendable {
   /// Seconds for which a finished session stays.
   package var sessionLinger: Int64 = 3600
 
-  package init(root: String, mountPoint: String) {
+  package init(root: String, mountPoint: String, flags: MountFlags) {
     self.root = root
     self.mountPoint = mountPoint
+    self.flags = flags
   }
 }
 
@@ -38,51 +37,63 @@ package final class MountServer: Sendable {
   /// - Parameter onReady: called once, when the mount answers.
   package init(
     _ options: ServerOptions, logger: Logger, onReady: @escaping @Sendable () -> Void
-  ) throws(StorageError) {
+  ) throws(ServerFailure) {
     self.options = options
     self.logger = logger
     // Modes are the callers' business.
     umask(0)
     let descriptors = Int(clamping: lx_raise_descriptor_limit())
-    storage = try Storage(path: options.root)
-    try storage.initialize(as: "the mount at \(options.mountPoint) (pid \(getpid()))")
-    let tree = try MountTree(storage: storage, descriptorLimit: descriptors, logger: logger, onReady: onReady)
-    var mount = MountOptions(name: storage.path, type: "mammofs", options: Self.mountOptions(options.options))
-    mount.passthrough = geteuid() == 0
+    let tree: MountTree
+    do throws(StorageError) {
+      storage = try Storage(path: options.root)
+      try Self.take(storage, for: options.mountPoint)
+      tree = try MountTree(storage: storage, descriptorLimit: descriptors, logger: logger, onReady: onReady)
+    } catch {
+      throw ServerFailure(error)
+    }
+    let flags = options.flags
+    var mount = MountOptions(name: storage.path, type: "mammofs", options: flags.handedOn)
+    // What the kernel writes by itself nobody here can follow up.
+    mount.passthrough = geteuid() == 0 && !flags.isSynchronous
     mount.clearsPrivileges = true
     Session.setLog { logger.warning("libfuse: \($0)") }
     do throws(Errno) {
-      session = try Session(fileSystem: tree, options: mount)
+      session = try Session(fileSystem: Self.served(tree, flags), options: mount)
     } catch {
-      throw .system(error, doing: "understanding the mount options \(options.options.joined(separator: ","))")
+      throw ServerFailure("libfuse does not know one of the mount options \(mount.options.joined(separator: ","))")
     }
   }
 
-  /// `default_permissions` always: without it the kernel's memory would let everyone at what one may see.
-  private static func mountOptions(_ given: [String]) -> [String] {
-    var options = given.filter { $0 != "defaults" && $0 != "rw" && $0 != "default_permissions" && $0 != "allow_other" }
-    options.append("default_permissions")
-    // An ordinary user needs user_allow_other in /etc/fuse.conf, and so has to ask for it.
-    if geteuid() == 0 || given.contains("allow_other") { options.append("allow_other") }
-    return options
+  /// Takes the storage root into use, if need be after the server of an earlier mount has let go of it.
+  private static func take(_ storage: Storage, for mountPoint: String) throws(StorageError) {
+    let deadline = Clock.monotonic() + 30_000_000_000
+    while true {
+      do throws(StorageError) {
+        return try storage.initialize(as: "the mount at \(mountPoint) (pid \(getpid()))")
+      } catch {
+        guard case .inUse = error, MountPoint.waitForLeaving(root: storage.path, until: deadline) else { throw error }
+      }
+    }
+  }
+
+  private static func served(_ tree: MountTree, _ flags: MountFlags) -> any FileSystem {
+    guard flags.isSynchronous || flags.namesAreSynchronous else { return tree }
+    return SynchronousTree(tree: tree, isForNamesOnly: !flags.isSynchronous)
   }
 
   /// Mounts and serves until unmounted, or until one of the signals that end a program.
-  package func run() throws(StorageError) {
+  package func run() throws(ServerFailure) {
     let signals = lx_signalfd_for_end()
     let housekeeping = Housekeeping(storage: storage, options: options, logger: logger)
-    do throws(Errno) {
-      try session.mount(at: options.mountPoint)
-    } catch {
-      throw .system(error, doing: "mounting at \(options.mountPoint)")
-    }
+    try mount()
     logger.info("mounted", metadata: ["root": "\(storage.path)", "at": "\(options.mountPoint)"])
     StorageCore.Thread.start("signals") { [session] in
       var record = [UInt8](repeating: 0, count: 128)
       if read(signals, &record, record.count) > 0 { session.stop() }
     }
-    housekeeping.start()
-    let control = ControlSocket(storage: storage, housekeeping: housekeeping, logger: logger)
+    // What is mounted to be read only is to stay as it is.
+    if !options.flags.isReadOnly { housekeeping.start() }
+    let control = ControlSocket(storage: storage, housekeeping: housekeeping, options: options, logger: logger)
     control.start()
     var failure: Errno?
     do throws(Errno) {
@@ -92,8 +103,32 @@ package final class MountServer: Sendable {
     }
     session.unmount()
     housekeeping.stop()
-    try storage.close()
+    do throws(StorageError) { try storage.close() } catch { throw ServerFailure(error) }
     logger.info("unmounted", metadata: ["at": "\(options.mountPoint)"])
-    if let failure { throw .system(failure, doing: "serving \(options.mountPoint)") }
+    if let failure {
+      throw ServerFailure("the mount at \(options.mountPoint) has ended: \(failure.description.lowercased())")
+    }
+  }
+
+  /// Mounts, and says why where that fails.
+  private func mount() throws(ServerFailure) {
+    let said = Monitor<[String]>([])
+    Session.setLog { line in said.withLock { $0.append(line) } }
+    let (error, lines) = StandardErrorCapture.lines { () -> Errno? in
+      do throws(Errno) {
+        try session.mount(at: options.mountPoint)
+        return nil
+      } catch {
+        return error
+      }
+    }
+    Session.setLog { [logger] in logger.warning("libfuse: \($0)") }
+    let reasons = said.withLock { $0 } + lines
+    if let error {
+      // Lets go of the storage root. That it fails, too, is not what stands in the way.
+      try? storage.close()
+      throw ServerFailure(mountingAt: options.mountPoint, error, said: reasons, labels: options.flags.labels)
+    }
+    for reason in reasons { logger.warning("mounting: \(reason)") }
   }
 }

@@ -15,6 +15,7 @@ struct CommandLineTests {
         #expect(json.images == Count(size: 5, count: 1) && json.fileCount == 1)
         let table = try m.sh("\"$B\" stats \"\(path)\"")
         #expect(table.contains("images") && table.contains("thumbnails") && !table.contains("{"), "\(table)")
+        #expect(table.contains("5 B in 1 file\n") && table.contains("0 B in 0 files\n"), "\(table)")
       }
       try m.unmount()
       let json = try Stats(json: try m.sh("\"$B\" stats \"$R\" --json"))
@@ -65,6 +66,7 @@ struct CommandLineTests {
       ] {
         #expect(help.contains(word), "\(word)")
       }
+      #expect(help.contains("default: 8M") && !help.contains("ByteCount"), "\(help)")
     }
   }
 
@@ -111,6 +113,24 @@ struct CommandLineTests {
       #expect(try Files.names(in: m[month]) == ["old.dcm"])
       let sessions = try Files.names(in: m["temp/uploads"])
       #expect(sessions.isEmpty, "\(sessions)")
+    }
+  }
+
+  @Test("A refused upload says what to do here, where nobody writes markers", .needs("sha256sum"))
+  func uploadAdvice() throws {
+    try withMount { m in
+      let month = try m.month()
+      try Files.write("in", to: m.beside("in.dcm"))
+      try Files.write("old", to: m["\(month)/old.dcm"])
+      let upload = "\"$B\" upload in.dcm \"$M\" --to"
+      let exists = try m.run("\(upload) \(month)/old.dcm 2>&1 | grep -v '%'")
+      #expect(exists.output.isOneLine && exists.output.contains("--overwrite"), "\(exists)")
+      #expect(!exists.output.contains("marker") && !exists.output.contains("\\"), "\(exists)")
+      let name = #"images/user-7/2026/13/"a\b".dcm"#
+      let noPlace = try m.run("\(upload) '\(name)' 2>&1 | grep -v '%'")
+      #expect(noPlace.output.isOneLine && noPlace.output.contains("month must be 01 to 12"), "\(noPlace)")
+      try m.sh("\(upload) \(month)/old.dcm --overwrite --sha256; cmp in.dcm \"$M/\(month)/old.dcm\"")
+      try m.sh(#"\#(upload) 'images/user-7/2026/11/"a\b".dcm'; cmp in.dcm "$M/images/user-7/2026/11/\"a\\b\".dcm""#)
     }
   }
 

@@ -64,4 +64,64 @@ struct MountHelperTests {
       #expect(fake.status == 0 && !m.isMounted, "\(fake)")
     }
   }
+
+  /// Makes mount(8) find the helper, in a mount namespace of its own.
+  private static let installed = #"""
+    sbin=$(readlink -f /sbin)
+    mkdir "$D/sbin"
+    mount --bind "$sbin" "$D/sbin"
+    mount -t tmpfs none "$sbin"
+    ln -s "$D/sbin"/* "$sbin"/
+    install -m 755 "$H" "$sbin/mount.mammofs"
+    export MAMMOFS=$B
+    line() { grep " $1 fuse.mammofs " /proc/self/mounts; }
+
+    """#
+
+  @Test("mount(8) finds it, by hand and by a line of fstab", .needs("unshare", "setpriv", "mount", "umount"))
+  func mounted() throws {
+    try withHelper { m in
+      try m.shPrivately(
+        Self.installed + #"""
+          mount -t mammofs -o noatime,session-linger=5 "$R" "$M"
+          line "$M" | grep -q noatime
+          mkdir -p "$M/images/user-7/2026/11"
+          umount "$M"
+          echo "$R $M mammofs noauto,nofail,x-systemd.requires-mounts-for=/srv,temp-max-age=48 0 0" > fstab
+          mount -T fstab "$M"
+          test -d "$M/images/user-7/2026/11"
+          umount "$M"
+          echo "$R $M mammofs defaults,ro,nofail 0 0" > fstab
+          mount -a -T fstab
+          line "$M" | grep -q ' ro,'
+          fails mkdir "$M/images/user-8"
+          umount "$M"
+          status=0
+          mount -t mammofs "$D/none" "$M" 2> said || status=$?
+          test "$status" = 32
+          grep -q 'does not exist' said
+          """#, ["H": Self.helper])
+    }
+  }
+
+  @Test(
+    "A line with user in it lets an ordinary user mount and unmount", .mountingAsUser, .needs("mount", "umount"),
+    .enabled(if: Files.exists("/etc/fstab"), "there is no /etc/fstab to put another in place of"))
+  func mountedByUser() throws {
+    try withHelper { m in
+      try m.shPrivately(
+        Self.installed + #"""
+          mkdir "$U/root" "$U/mnt"
+          chown 65534 "$U"/*
+          echo "$U/root $U/mnt mammofs noauto,user 0 0" > "$D/fstab"
+          mount --bind "$D/fstab" /etc/fstab
+          user mount "$U/mnt"
+          line "$U/mnt" | grep -q user_id=65534
+          line "$U/mnt" | grep -q noexec
+          user mkdir -p "$U/mnt/images/user-7/2026/11"
+          user umount "$U/mnt"
+          test -d "$U/root/images/user-7/2026/11"
+          """#, ["H": Self.helper])
+    }
+  }
 }

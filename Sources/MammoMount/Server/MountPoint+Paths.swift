@@ -1,0 +1,49 @@
+internal import Glibc
+internal import StorageCore
+
+/// Paths as the kernel's list of mounts spells them.
+extension MountPoint {
+  /// The absolute path without links, `.` and `..`, as realpath(3) has it.
+  ///
+  /// But realpath gives up where something cannot be looked at: in a dead mount, or where a folder is yet to be made.
+  /// From there on the path is taken as it is spelled.
+  package static func resolved(_ path: String) -> String {
+    // As for the kernel, an empty path is no path, and not where one stands.
+    if path.isEmpty { return "" }
+    var done = path.hasPrefix("/") ? [] : names(of: (try? Sys.realPath(".")) ?? "/")
+    var left = Array(names(of: path).reversed())
+    // As many as the kernel follows.
+    var links = 40
+    while let name = left.popLast() {
+      switch name {
+      case ".": continue
+      case "..": _ = done.popLast()
+      default:
+        guard links > 0, let target = linkTarget("/" + (done + [name]).joined(separator: "/")) else {
+          done.append(name)
+          continue
+        }
+        links -= 1
+        if target.hasPrefix("/") { done = [] }
+        left += names(of: target).reversed()
+      }
+    }
+    return "/" + done.joined(separator: "/")
+  }
+
+  /// Whether a path is a folder itself or lies somewhere below it.
+  package static func isPath(_ path: String, in folder: String) -> Bool {
+    path == folder || path.hasPrefix(folder == "/" ? "/" : folder + "/")
+  }
+
+  private static func names(of path: String) -> [Substring] { path.split(separator: "/") }
+
+  /// Where a symbolic link leads; `nil` for what is none, and for what cannot be asked.
+  private static func linkTarget(_ path: String) -> String? {
+    // Long enough for any: the kernel allows PATH_MAX bytes with the zero.
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let length = readlink(path, &buffer, buffer.count)
+    guard length > 0 else { return nil }
+    return String(decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}

@@ -1,0 +1,144 @@
+import CLinux
+import Glibc
+import MammoMount
+import StorageCore
+import SystemPackage
+
+/// The two folders of a mount that is asked for: the storage root and the mount point.
+///
+/// They are looked at before anything is made, and what was made for a mount that then fails goes again: whoever is
+/// refused finds everything as it was.
+struct MountFolders {
+  /// Absolute, as the kernel spells them.
+  let root: String
+  let mountPoint: String
+  /// Those that ``make()`` made.
+  private var made: [String] = []
+  /// What the storage root held before; `nil` where it was not there.
+  private let before: Contents?
+
+  private struct Contents {
+    let names: Set<FileName>
+    let mode: mode_t
+  }
+
+  /// Checks, and changes nothing.
+  init(root: String, mountPoint: String) throws {
+    self.root = MountPoint.resolved(root)
+    self.mountPoint = MountPoint.resolved(mountPoint)
+    before = Self.contents(of: self.root)
+    try checkMountPoint(given: mountPoint)
+    try Self.check(self.root, what: "storage root")
+    try checkPlaces()
+  }
+
+  /// Clears a dead mount, and makes what is missing.
+  mutating func make() throws {
+    while let dead = MountPoint.dead(holding: mountPoint) { try Self.clear(dead) }
+    for (path, what) in [(root, "storage root"), (mountPoint, "mount point")] {
+      if mkdir(path, mode_t(Layout.folderMode)) == 0 {
+        made.append(path)
+      } else if errno != EEXIST {
+        let error = Errno(rawValue: errno)
+        takeBack()
+        throw Failure("cannot make the \(what) \(path): \(error)")
+      }
+    }
+  }
+
+  // MARK: Checks
+
+  private func checkMountPoint(given path: String) throws {
+    if let dead = MountPoint.dead(holding: mountPoint) {
+      // One at this very place is cleared later.
+      guard dead.path == mountPoint else { throw Failure.serverDied(dead) }
+    } else if MountPoint.isDead(mountPoint) {
+      throw Failure("\(path) holds a dead mount that is not mammofs's; run: umount -l \(mountPoint)")
+    } else if let mount = MountPoint.at(mountPoint) {
+      throw Failure(
+        "\(mountPoint) is mounted already (storage root \(mount.root)); run: mammofs unmount \(mountPoint)")
+    } else {
+      try Self.check(mountPoint, what: "mount point")
+    }
+  }
+
+  /// It is a folder, or can become one.
+  private static func check(_ path: String, what: String) throws {
+    var there = stat()
+    if stat(path, &there) == 0 {
+      guard there.st_mode & S_IFMT == S_IFDIR else { throw Failure("the \(what) \(path) is not a folder") }
+    } else if errno != ENOENT {
+      throw Failure("cannot look at the \(what) \(path): \(Errno(rawValue: errno))")
+    } else if access(parent(of: path), F_OK) != 0 {
+      throw Failure("cannot make the \(what) \(path): there is no folder \(parent(of: path)) to make it in")
+    }
+  }
+
+  private func checkPlaces() throws {
+    if MountPoint.isPath(root, in: mountPoint) {
+      throw Failure("the storage root \(root) would be hidden by its own mount at \(mountPoint); choose another place")
+    }
+    let mounts = MountPoint.all()
+    if let root = ([root] + mounts.map(\.root)).first(where: { MountPoint.isPath(mountPoint, in: $0) }) {
+      throw Failure("the mount point \(mountPoint) is inside the storage root \(root); choose another place")
+    }
+    if let mount = mounts.last(where: { $0.root == root }), !MountPoint.isDead(mount.path) {
+      throw Failure("the storage root \(root) is in use by the mount at \(mount.path); unmount that first")
+    }
+  }
+
+  // MARK: Undoing
+
+  /// A server that was killed leaves a mount that answers nothing: it is taken away, never mounted over.
+  private static func clear(_ mount: MountPoint) throws {
+    do throws(Errno) {
+      try MountPoint.detach(mount.path, lazily: true)
+    } catch .notPermitted {
+      try FuserMount.unmount(mount.path, lazily: true)
+    } catch {
+      throw Failure("cannot clear the dead mount at \(mount.path): \(error)")
+    }
+  }
+
+  /// Removes what was made, by this program or the server that it started, for a mount that never came to be.
+  func takeBack() {
+    emptyRoot()
+    // Only ever empty ones.
+    for path in made.reversed() { rmdir(path) }
+  }
+
+  private func emptyRoot() {
+    let kept = before?.names ?? []
+    guard !kept.contains(Layout.privateFolder), let folder = try? Sys.openFile(root) else { return }
+    // Not below somebody else, who was quicker.
+    let lock = try? Sys.openFile("\(root)/\(Layout.privateFolder)/\(Layout.lock)")
+    if let lock { guard lx_flock(lock.raw, 1, 0) == 0 else { return } }
+    for entry in (try? FolderStream.all(of: folder.raw)) ?? [] where !kept.contains(entry.name) {
+      Self.removeFolder("\(root)/\(entry.name)", withFiles: entry.name == Layout.privateFolder)
+    }
+    if let before { chmod(root, before.mode) }
+  }
+
+  /// Removes a folder with the empty ones in it.
+  ///
+  /// - Parameter withFiles: also its own files.
+  private static func removeFolder(_ path: String, withFiles: Bool) {
+    guard let folder = try? Sys.openFile(path) else { return }
+    for entry in (try? FolderStream.all(of: folder.raw)) ?? [] {
+      let path = "\(path)/\(entry.name)"
+      if rmdir(path) != 0, errno == ENOTDIR, withFiles { unlink(path) }
+    }
+    rmdir(path)
+  }
+
+  private static func contents(of path: String) -> Contents? {
+    guard let folder = try? Sys.openFile(path), let stat = try? Sys.stat(folder),
+      let entries = try? FolderStream.all(of: folder.raw)
+    else { return nil }
+    return Contents(names: Set(entries.map(\.name)), mode: stat.st_mode & 0o7777)
+  }
+
+  private static func parent(of path: String) -> String {
+    "/" + path.split(separator: "/").dropLast().joined(separator: "/")
+  }
+}

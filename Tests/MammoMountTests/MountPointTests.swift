@@ -1,0 +1,52 @@
+import Glibc
+import Testing
+
+@testable import MammoMount
+
+@Suite("Paths of mounts")
+struct MountPointTests {
+  @Test("A path is resolved as far as it can be looked at, and beyond that as it is spelled")
+  func resolved() throws {
+    var template = Array("/tmp/mammofs-paths.XXXXXX".utf8CString)
+    try #require(mkdtemp(&template) != nil)
+    let folder = MountPoint.resolved(
+      String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
+    defer {
+      for name in ["link", "absolute", "loop"] { unlink("\(folder)/\(name)") }
+      rmdir("\(folder)/a/b")
+      rmdir("\(folder)/a")
+      rmdir(folder)
+    }
+    mkdir("\(folder)/a", 0o700)
+    mkdir("\(folder)/a/b", 0o700)
+    symlink("a/b", "\(folder)/link")
+    symlink("\(folder)/a", "\(folder)/absolute")
+    symlink("loop", "\(folder)/loop")
+    for (path, expected) in [
+      ("a/./b", "a/b"), ("link", "a/b"), ("link/..", "a"), ("absolute/b/", "a/b"), ("a//b/../../link", "a/b"),
+      ("none/../a", "a"), ("link/none/at/../all", "a/b/none/all"), ("loop", "loop"), ("link/../../absolute", "a"),
+    ] {
+      #expect(MountPoint.resolved("\(folder)/\(path)") == "\(folder)/\(expected)", "\(path)")
+    }
+    #expect(MountPoint.resolved("/") == "/")
+    #expect(MountPoint.resolved("/../..") == "/")
+    #expect(MountPoint.resolved("x") == "\(MountPoint.resolved("."))/x")
+  }
+
+  @Test("What lies in a folder does, and what only begins like it does not")
+  func inside() {
+    #expect(MountPoint.isPath("/a/b", in: "/a"))
+    #expect(MountPoint.isPath("/a", in: "/a"))
+    #expect(MountPoint.isPath("/a", in: "/"))
+    #expect(!MountPoint.isPath("/ab", in: "/a"))
+    #expect(!MountPoint.isPath("/", in: "/a"))
+  }
+
+  @Test("The kernel's list of mounts is read, blanks and all")
+  func parsed() {
+    let line: Substring = "61 28 0:51 / /mnt/a\\040b rw,nosuid - fuse.mammofs /srv/x\\134y rw,user_id=0"
+    #expect(MountPoint.parse(line) == MountPoint(path: "/mnt/a b", root: "/srv/x\\y"))
+    #expect(MountPoint.parse("61 28 0:51 / /mnt rw - ext4 /dev/sda rw") == nil)
+    #expect(MountPoint.parse("nonsense") == nil)
+  }
+}

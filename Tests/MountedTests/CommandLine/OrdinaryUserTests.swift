@@ -1,0 +1,112 @@
+import Testing
+
+/// What an ordinary user can do, by way of fusermount3.
+@Suite("Mounting as an ordinary user", .mounting, .mountingAsUser, .timeLimit(.minutes(5)))
+struct OrdinaryUserTests {
+  @Test("An ordinary user mounts, copies in, uploads and unmounts")
+  func mounts() throws {
+    try withoutMount { m in
+      try Files.write(Bytes.pattern(100_000), to: m.beside("in.dcm"))
+      try m.shPrivately(
+        #"""
+        cd "$U"
+        user "$B" mount mnt --root root
+        grep " $U/mnt fuse.mammofs " /proc/self/mounts | grep -q user_id=65534
+        user bash -ec '
+          mkdir -p mnt/images/user-7/2026/11 mnt/temp/uploads/s
+          cp "$D/in.dcm" mnt/images/user-7/2026/11/a.dcm
+          cmp "$D/in.dcm" root/images/user-7/2026/11/a.dcm
+          split -b 30000 "$D/in.dcm" mnt/temp/uploads/s/chunk_
+          echo images/user-7/2026/11/b.dcm > mnt/temp/uploads/s/.complete
+          cmp "$D/in.dcm" mnt/images/user-7/2026/11/b.dcm
+          touch -d "2 days ago" mnt/images/user-7/2026/11/b.dcm
+        '
+        user "$B" upload "$D/in.dcm" mnt --to images/user-7/2026/11/c.dcm --chunk-size 20K
+        user "$B" stats mnt | grep images | grep -q "3 files"
+        user "$B" cleanup mnt
+        cd mnt 2> /dev/null && { echo 'another user can enter'; exit 1; }
+        user bash -ec 'cd mnt/images; refused() { ! "$@" 2> "$U/busy"; }; refused "$B" unmount "$U/mnt"'
+        grep -q 'in use' busy
+        test "$(wc -l < busy)" = 1
+        user "$B" unmount mnt
+        fails grep " $U/mnt " /proc/self/mounts
+        for name in a b c; do cmp "$D/in.dcm" "root/images/user-7/2026/11/$name.dcm"; done
+        test "$(stat -c %U root/images/user-7/2026/11/c.dcm)" = "$(stat -c %U "$U")"
+        """#)
+      #expect(m.servers.isEmpty)
+    }
+  }
+
+  @Test("A user's own dead mount is cleared and can be unmounted")
+  func dead() throws {
+    try withoutMount { m in
+      try m.shPrivately(
+        #"""
+        cd "$U"
+        user "$B" mount mnt --root root
+        for command in 'mount mnt --root root' 'unmount mnt'; do
+          server=$(sed -n 's/^process //p' root/.mammofs/lock)
+          kill -KILL "$server"
+          while kill -0 "$server" 2> /dev/null; do :; done
+          refused user "$B" stats mnt
+          user "$B" $command
+        done
+        fails grep " $U/mnt " /proc/self/mounts
+        """#)
+    }
+  }
+
+  @Test("allow_other without user_allow_other in /etc/fuse.conf is refused with what to do")
+  func allowOther() throws {
+    try withoutMount { m in
+      try m.shPrivately(
+        #"""
+        cd "$U"
+        echo '# nothing' > "$D/none.conf"
+        echo user_allow_other > "$D/other.conf"
+        if test -e /etc/fuse.conf; then mount --bind "$D/none.conf" /etc/fuse.conf; fi
+        for how in '' --foreground; do
+          refused user "$B" mount mnt --root root -o allow_other $how
+          grep -q user_allow_other "$D/refusal"
+          grep -q /etc/fuse.conf "$D/refusal"
+          test -z "$(ls -A .)"
+        done
+        if test -e /etc/fuse.conf; then
+          mount --bind "$D/other.conf" /etc/fuse.conf
+          user "$B" mount mnt --root root -o allow_other
+          test -e mnt/.stats
+          user "$B" unmount mnt
+        fi
+        """#)
+    }
+  }
+
+  @Test("What only root may lift stays, and is refused by name")
+  func privileged() throws {
+    try withoutMount { m in
+      try m.shPrivately(
+        #"""
+        cd "$U"
+        for option in dev suid; do
+          refused user "$B" mount mnt --root root -o "noexec,$option"
+          grep -q "'$option'" "$D/refusal"
+        done
+        test -z "$(ls -A .)"
+        """#)
+    }
+  }
+
+  @Test("Without rights on /dev/fuse it says so")
+  func closedDevice() throws {
+    try withoutMount { m in
+      try m.shPrivately(
+        #"""
+        cd "$U"
+        chmod 600 "$D/dev/fuse"
+        refused user "$B" mount mnt --root root
+        grep -q /dev/fuse "$D/refusal"
+        test -z "$(ls -A .)"
+        """#)
+    }
+  }
+}
