@@ -26,8 +26,8 @@ package final class MountTree: FileSystem {
   let process = Owner.ofThisProcess
   let logger: Logger
   private let connection = Mutex<KernelNotifier?>(nil)
-  /// Files without a name that the kernel still refers to, held so that `fstat` goes on working.
-  let orphans = Mutex<[NodeID: SharedDescriptor]>([:])
+  /// What has no name any more and the kernel still refers to.
+  let orphans = Mutex<[NodeID: Orphan]>([:])
   private let onReady: @Sendable () -> Void
 
   /// - Parameters:

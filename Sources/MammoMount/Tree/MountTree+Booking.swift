@@ -115,14 +115,22 @@ extension MountTree: StorageObserver {
         booking.isUnlinked = true
         return (booking.size, booking.handles.values.first?.descriptor)
       } ?? (nil, nil)
-    // Who has it open, or is in it, goes on asking for its attributes.
-    if let node = nodes.unlinked(file) { keep(open ?? held, for: node) }
+    guard let node = nodes.unlinked(file) else { return size }
+    // Who has it goes on asking for its attributes.
+    if let open { keep(.held(open), for: node) } else { remember(held, for: node) }
     return size
   }
 
-  /// Holds what has no name any more until the kernel forgets it.
-  func keep(_ descriptor: SharedDescriptor, for node: NodeID) {
-    orphans.withLock { $0[node] = descriptor }
+  /// Lets go of a file without a name that nobody has open, so that its space is free, and keeps what is known of it.
+  func remember(_ descriptor: SharedDescriptor, for node: NodeID) {
+    guard var stat = try? Sys.stat(descriptor) else { return }
+    stat.st_nlink = 0
+    keep(.remembered(stat), for: node)
+  }
+
+  /// Keeps what has no name any more until the kernel forgets it.
+  func keep(_ orphan: Orphan, for node: NodeID) {
+    orphans.withLock { $0[node] = orphan }
     // Forgotten meanwhile.
     if nodes[node] == nil { orphans.withLock { _ = $0.removeValue(forKey: node) } }
   }

@@ -179,7 +179,10 @@ extension MountTree {
       } else {
         storage.sizes.holding(file.inode.identity) { handles.release(handle, file) }
       }
-    if let backing = last?.backing { notifier?.unregisterBacking(backing) }
+    if let last {
+      if let backing = last.backing { notifier?.unregisterBacking(backing) }
+      if last.booking.withLock({ $0.isUnlinked }) { remember(file.descriptor, for: last.node) }
+    }
     let (chunk, wasClosing) = file.state.withLock { ($0.chunk, $0.isClosing) }
     guard let chunk else { return }
     chunk.session.closed(chunk.name, wasClosing: wasClosing)

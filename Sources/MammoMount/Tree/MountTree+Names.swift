@@ -136,6 +136,6 @@ extension MountTree {
   {
     let held = SharedDescriptor(try Sys.openPath(name, in: parent))
     try removal()
-    if let node = nodes.unlinked(folder) { keep(held, for: node) }
+    if let node = nodes.unlinked(folder) { keep(.held(held), for: node) }
   }
 }

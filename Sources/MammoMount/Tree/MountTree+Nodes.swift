@@ -12,6 +12,16 @@ struct Location {
   let isStaged: Bool
 }
 
+/// What is left of a file or folder without a name.
+enum Orphan: Sendable {
+  /// It is open, or somebody is in it.
+  case held(SharedDescriptor)
+  /// Nobody has it: what `stat` said at last. Not held, so that its space is free.
+  case remembered(stat)
+
+  var descriptor: SharedDescriptor? { if case .held(let descriptor) = self { descriptor } else { nil } }
+}
+
 /// A folder in which a request names an entry.
 struct Folder {
   let id: NodeID
@@ -31,7 +41,7 @@ extension MountTree {
   func descriptor(of id: NodeID) throws(Errno) -> SharedDescriptor {
     if let descriptor = folders[id] { return descriptor }
     let node = try node(id)
-    if let orphan = orphans.withLock({ $0[id] }) { return orphan }
+    if let orphan = orphans.withLock({ $0[id]?.descriptor }) { return orphan }
     let descriptor: SharedDescriptor
     if id == .root {
       descriptor = SharedDescriptor(try Sys.reopen(storage.root.descriptor, O_RDONLY | O_DIRECTORY))
@@ -83,7 +93,7 @@ extension MountTree {
     if let open = handles.inode(of: id)?.booking.withLock({ $0.handles.values.first?.descriptor }) {
       return open
     }
-    if let orphan = orphans.withLock({ $0[id] }) { return orphan }
+    if let orphan = orphans.withLock({ $0[id]?.descriptor }) { return orphan }
     if id == .root { return try descriptor(of: id) }
     // A rename may come between finding the name and using it.
     for _ in 0..<8 {
@@ -124,6 +134,7 @@ extension MountTree {
     {
       return try Sys.stat(open)
     }
+    if case .remembered(let stat)? = orphans.withLock({ $0[id] }) { return stat }
     if !nodes.isOrphan(id), id != .root, let folder = try? folder(node.parent),
       let found = try find(node.name, in: folder), FileIdentity(found.stat) == node.identity
     {

@@ -33,7 +33,10 @@ extension Storage {
   ) -> CleanupReport {
     let sweep = Sweep(
       storage: self, limit: (moment ?? Clock.now()) - age, untouchedSince: start, dryRun: dryRun)
-    return sweep.run()
+    let report = sweep.run()
+    // Whoever asked for it sees it done.
+    observer?.settleChanges()
+    return report
   }
 
   /// Removes the sessions that were completed `linger` seconds ago or longer.
