@@ -17,7 +17,7 @@ extern const int32_t lx_AT_EMPTY_PATH;
 extern const uint32_t lx_RENAME_NOREPLACE, lx_RENAME_EXCHANGE;
 extern const int32_t lx_SEEK_DATA, lx_SEEK_HOLE;
 extern const int32_t lx_FALLOC_FL_KEEP_SIZE, lx_FALLOC_FL_PUNCH_HOLE;
-extern const int32_t lx_MNT_DETACH;
+extern const int32_t lx_MNT_DETACH, lx_MNT_FORCE;
 // Nanoseconds of utimensat(2) that mean «the time it is» and «leave it».
 extern const int64_t lx_UTIME_NOW, lx_UTIME_OMIT;
 // Magic numbers of statfs(2) for file systems that need no write-out.

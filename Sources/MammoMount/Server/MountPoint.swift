@@ -58,9 +58,35 @@ package struct MountPoint: Hashable, Sendable {
 
   /// Whether the server of the mount that holds `path` has died and left the mount behind.
   package static func isDead(_ path: String) -> Bool {
+    for mount in all() where isPath(path, in: mount.path) { mount.freeFromDyingServer() }
     // Not stat, which the kernel may answer from memory.
     var result = statvfs()
     return statvfs(path, &result) != 0 && (errno == ENOTCONN || errno == ECONNABORTED)
+  }
+
+  /// Frees the clients of a server that was killed while it was telling the kernel of a change: what is left of it
+  /// waits for a folder's lock, whoever has that waits for the server, and neither can be killed.
+  private func freeFromDyingServer() {
+    guard let process = Storage.user(of: root), Self.isDying(process) else { return }
+    // Ends the connection, whether or not the mount can go. Where that is not allowed, they wait for somebody who may.
+    _ = path.withCString { lx_umount($0, lx_MNT_FORCE) }
+  }
+
+  /// Whether a process has ended, or has been killed and cannot end.
+  private static func isDying(_ process: Int32) -> Bool {
+    guard let file = try? Sys.openFile("/proc/\(process)/status"), let bytes = try? Sys.readUnsized(file) else {
+      return false
+    }
+    return String(decoding: bytes, as: UTF8.self).split(separator: "\n").contains { line in
+      let parts = line.split(whereSeparator: \.isWhitespace)
+      guard parts.count > 1 else { return false }
+      switch parts[0] {
+      case "State:": return parts[1] == "Z" || parts[1] == "X"
+      // A bit for each signal, from 1 on; SIGKILL is the ninth.
+      case "SigPnd:", "ShdPnd:": return (UInt64(parts[1], radix: 16) ?? 0) & 1 << 8 != 0
+      default: return false
+      }
+    }
   }
 
   /// Takes a mount away.
