@@ -10,7 +10,13 @@ struct Unmount: ParsableCommand {
   var mountPoint: String
 
   func run() throws {
-    guard let mount = MountPoint.at(MountPoint.resolved(mountPoint)) else {
+    let path = MountPoint.resolved(mountPoint)
+    if MountPoint.at(path) != nil {
+      MountPoint.freeFromDyingServers()
+      // With nobody left in it, it went with its server.
+      if MountPoint.at(path) == nil { return }
+    }
+    guard let mount = MountPoint.at(path) else {
       throw Failure("no mammofs is mounted at \(mountPoint)")
     }
     let isDead = MountPoint.isDead(mount.path)

@@ -26,7 +26,8 @@ package struct MountPoint: Hashable, Sendable {
 
   /// The mount of ours, at `path` or above it, whose server has died.
   package static func dead(holding path: String) -> MountPoint? {
-    all().last { isPath(path, in: $0.path) && isDead($0.path) }
+    freeFromDyingServers()
+    return all().last { isPath(path, in: $0.path) && isDead($0.path) }
   }
 
   static func parse(_ line: Substring) -> MountPoint? {
@@ -58,18 +59,19 @@ package struct MountPoint: Hashable, Sendable {
 
   /// Whether the server of the mount that holds `path` has died and left the mount behind.
   package static func isDead(_ path: String) -> Bool {
-    for mount in all() where isPath(path, in: mount.path) { mount.freeFromDyingServer() }
     // Not stat, which the kernel may answer from memory.
     var result = statvfs()
     return statvfs(path, &result) != 0 && (errno == ENOTCONN || errno == ECONNABORTED)
   }
 
-  /// Frees the clients of a server that was killed while it was telling the kernel of a change: what is left of it
+  /// Frees the clients of every server that was killed while it was telling the kernel of a change: what is left of it
   /// waits for a folder's lock, whoever has that waits for the server, and neither can be killed.
-  private func freeFromDyingServer() {
-    guard let process = Storage.user(of: root), Self.isDying(process) else { return }
-    // Ends the connection, whether or not the mount can go. Where that is not allowed, they wait for somebody who may.
-    _ = path.withCString { lx_umount($0, lx_MNT_FORCE) }
+  package static func freeFromDyingServers() {
+    for mount in all() {
+      guard let process = Storage.user(of: mount.root), isDying(process) else { continue }
+      // Ends the connection, whether or not the mount can go. Where that is not allowed, they wait for one who may.
+      _ = mount.path.withCString { lx_umount($0, lx_MNT_FORCE) }
+    }
   }
 
   /// Whether a process has ended, or has been killed and cannot end.
