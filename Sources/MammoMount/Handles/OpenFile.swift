@@ -19,6 +19,8 @@ final class OpenInode: Sendable {
   struct Booking: Sendable {
     /// Bytes that the ledger has for the file.
     var size: Int64
+    /// The last write that failed: a new file of which one did is not whole.
+    var failure: Errno?
     /// It was set-user-ID or set-group-ID at its first open, and nobody has written to it since.
     var hasPrivileges = false
     /// No name leads to it any more; its bytes are nobody's.

@@ -74,20 +74,25 @@ package struct MountPoint: Hashable, Sendable {
     }
   }
 
-  /// Whether a process has ended, or has been killed and cannot end.
+  /// Whether a process was killed and a thread of it cannot end.
   private static func isDying(_ process: Int32) -> Bool {
-    guard let file = try? Sys.openFile("/proc/\(process)/status"), let bytes = try? Sys.readUnsized(file) else {
+    guard let tasks = try? Sys.openFile("/proc/\(process)/task"), let threads = try? FolderStream.all(of: tasks.raw)
+    else {
       return false
     }
-    return String(decoding: bytes, as: UTF8.self).split(separator: "\n").contains { line in
-      let parts = line.split(whereSeparator: \.isWhitespace)
-      guard parts.count > 1 else { return false }
-      switch parts[0] {
-      case "State:": return parts[1] == "Z" || parts[1] == "X"
-      // A bit for each signal, from 1 on; SIGKILL is the ninth.
-      case "SigPnd:", "ShdPnd:": return (UInt64(parts[1], radix: 16) ?? 0) & 1 << 8 != 0
-      default: return false
+    return threads.contains { thread in
+      guard let file = try? Sys.openFile("/proc/\(process)/task/\(thread.name)/status"),
+        let bytes = try? Sys.readUnsized(file)
+      else { return false }
+      var (isWaiting, isKilled) = (false, false)
+      for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+        let parts = line.split(whereSeparator: \.isWhitespace)
+        guard parts.count > 1 else { continue }
+        if parts[0] == "State:" { isWaiting = parts[1] == "D" }
+        // A bit for each signal, from 1 on; SIGKILL is the ninth.
+        if parts[0] == "SigPnd:" { isKilled = (UInt64(parts[1], radix: 16) ?? 0) & 1 << 8 != 0 }
       }
+      return isWaiting && isKilled
     }
   }
 

@@ -28,13 +28,14 @@ extension MountTree {
   }
 
   /// A new file that the kernel wrote by itself, onto a disk that is full now, may be short: nobody told the server.
-  private func refuseIfCutShort(_ file: OpenFile) throws {
+  func refuseIfCutShort(_ file: OpenFile) throws {
     guard file.inode.backing != nil, dataPath.isScarce(), let record = nodes[file.inode.node], isPending(record) else {
       return
     }
     let figures = try Sys.fileSystem(of: file.descriptor)
     guard UInt64(figures.f_bfree) * UInt64(figures.f_frsize) < Self.fullDisk else { return }
     file.state.withLock { $0.failure = .noSpace }
+    file.inode.booking.withLock { $0.failure = .noSpace }
     throw Errno.noSpace
   }
 
@@ -150,10 +151,15 @@ extension MountTree {
         let others = file.inode.booking.withLock { booking in
           booking.handles.values.contains { $0 !== file && $0.isWriter }
         }
-        if file.state.withLock({ $0.failure }) != nil {
+        if file.inode.booking.withLock({ $0.failure }) != nil {
           if !others { try cutOff(file) }
         } else if !others {
-          try publish(file, durably: false)
+          do {
+            try publish(file, durably: false)
+          } catch Errno.fileExists {
+            // The name is another file's: what was written is put away.
+            try cutOff(file)
+          }
         }
         file.inode.chunk?.startWriteback()
       } catch {
@@ -196,6 +202,10 @@ extension MountTree {
 
   /// A new file whose writes failed never gets its name: a chunk goes, an image is kept in the workspace.
   private func cutOff(_ file: OpenFile) throws {
+    if let chunk = file.state.withLock({ $0.chunk }) {
+      try file.inode.chunk?.discard()
+      chunk.session.dropped(chunk.name)
+    }
     guard let folder = pendingFolder(of: file) else { return }
     try storage.gate.changing {
       try storage.names.holding(folder) {

@@ -61,6 +61,7 @@ extension MountTree {
       return bytes.count
     } catch {
       file.state.withLock { $0.failure = error }
+      file.inode.booking.withLock { $0.failure = error }
       throw error
     }
   }
@@ -85,6 +86,9 @@ extension MountTree {
 
   private func synchronize(_ file: OpenFile, dataOnly: Bool) throws {
     try book(file.inode)
+    // What is not whole gets no name.
+    if let failure = file.inode.booking.withLock({ $0.failure }) { throw failure }
+    try refuseIfCutShort(file)
     if let chunk = file.inode.chunk { try chunk.synchronize() }
     if try publish(file, durably: true) { return }
     if let record = nodes[file.inode.node],
@@ -108,6 +112,7 @@ extension MountTree {
       try file.inode.chunk?.bringHome()
       try clearPrivileges(file.inode, by: file.descriptor, caller)
       try Sys.allocate(file.descriptor, mode: mode, offset: offset, length: length)
+      try file.inode.chunk?.resized()
       try book(file.inode)
     }
   }

@@ -20,13 +20,17 @@ extension MountTree {
     }
     let moved = try movement(source, a, target)
     let back = try movement(target, b, source)
-    if !a.stat.isFolder {
-      // Either may get an image's name now.
-      for side in [a, b] where side.stat.isRegularFile { try settle(side.location, side.stat) }
+    if a.location.isStaged || b.location.isStaged {
+      try exchangeStaged(source, a, target, b)
+    } else {
+      if !a.stat.isFolder {
+        // Either may get an image's name now.
+        for side in [a, b] where side.stat.isRegularFile { try settle(side.location, side.stat) }
+      }
+      try Sys.rename(
+        a.location.name, in: a.location.folder.raw, to: b.location.name, in: b.location.folder.raw,
+        flags: lx_RENAME_EXCHANGE)
     }
-    try Sys.rename(
-      a.location.name, in: a.location.folder.raw, to: b.location.name, in: b.location.folder.raw,
-      flags: lx_RENAME_EXCHANGE)
     if a.stat.isFolder || b.stat.isFolder { storage.ledger.folderMoved() }
     moved()
     back()
@@ -39,6 +43,52 @@ extension MountTree {
         )
       }
     }
+  }
+
+  /// Where one has no name in the storage root that could be exchanged: both are staged for a moment, and whichever may
+  /// have its new name there gets it. Whatever is cut off in between is found in the workspace.
+  private func exchangeStaged(
+    _ source: Side, _ a: (location: Location, stat: stat), _ target: Side, _ b: (location: Location, stat: stat)
+  ) throws {
+    let stagedA = try stage(a, from: source, to: target)
+    let stagedB = try stage(b, from: target, to: source)
+    for (staged, stat, side) in [(stagedA, a.stat, target), (stagedB, b.stat, source)] {
+      storage.pending.add(side.name, in: side.folder.node.identity, staged: staged)
+      if !side.place.isStaged || (!side.place.isWorkName && !isBeingWritten(stat)) {
+        try unstage(staged, as: side)
+      }
+    }
+  }
+
+  /// Has a file staged, on its way to the name of `target`; returns its staged name.
+  private func stage(_ found: (location: Location, stat: stat), from source: Side, to target: Side) throws -> FileName {
+    let staging = try storage.staging
+    let file = try Sys.openPath(found.location.name, in: found.location.folder)
+    guard !found.location.isStaged else {
+      Staging.setOrigin(path(of: target.folder.id, target.name), of: file.raw)
+      return found.location.name
+    }
+    let staged = staging.nextName()
+    try storage.sizes.holding(FileIdentity(found.stat)) { try staging.forget(FileIdentity(found.stat)) }
+    Staging.setOrigin(path(of: target.folder.id, target.name), of: file.raw)
+    try Sys.rename(found.location.name, in: found.location.folder, to: staged, in: staging.folder)
+    return staged
+  }
+
+  /// Gives a staged file its name in the storage root.
+  private func unstage(_ staged: FileName, as side: Side) throws {
+    let staging = try storage.staging
+    let folder = side.folder.descriptor
+    if side.place.isStaged {
+      let file = try Sys.open(staged, in: staging.folder, O_RDONLY)
+      try staging.publish(
+        staged, file.raw, origin: path(of: side.folder.id, side.name), as: side.name, in: folder.raw)
+    } else {
+      let file = try Sys.openPath(staged, in: staging.folder)
+      try Sys.rename(staged, in: staging.folder, to: side.name, in: folder)
+      Staging.removeOrigin(of: file)
+    }
+    storage.pending.remove(side.name, in: side.folder.node.identity)
   }
 
   /// Brings a file's bytes onto the disk and takes it off the record of those that are not.

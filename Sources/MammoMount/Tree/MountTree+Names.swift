@@ -18,7 +18,12 @@ extension MountTree {
         try Sys.makeFolder(name, in: folder.descriptor, mode: isWorkspace ? mode & 0o7777 : mode_t(Layout.folderMode))
         let group = try Root.inheritedGroup(of: folder.descriptor.raw) ?? caller.group
         if caller.user != process.user || group != process.group {
-          try Sys.chown(name, in: folder.descriptor, caller.user, group)
+          do throws(Errno) {
+            try Sys.chown(name, in: folder.descriptor, caller.user, group)
+          } catch {
+            try Sys.removeFolder(name, in: folder.descriptor)
+            throw error
+          }
         }
         storage.ledger.folderMoved()
         switch place {
@@ -89,18 +94,29 @@ extension MountTree {
       let name = FileName(nulTerminated: name.nulTerminated)
       let place = try existingPlace(name, in: folder)
       if place == .marker { return try unlinkMarker(in: folder) }
-      if place == .chunk, let session = sessionIfAny(folder) { try session.checkReceiving() }
-      try storage.gate.changing {
-        try storage.names.holding(folder.node.identity) {
-          guard let found = try find(name, in: folder) else { throw Errno.noSuchFileOrDirectory }
-          guard !found.stat.isFolder else { throw Errno.isDirectory }
-          if place == .chunk, let session = sessionIfAny(folder) {
-            try storage.vacate(found.location.name, in: found.location.folder.raw, of: session)
-          }
-          try remove(name, in: folder, place, found)
-        }
+      guard place == .chunk, let session = sessionIfAny(folder) else { return try unlink(name, in: folder, place) }
+      try session.changing(finished: true) { try unlinkChunk(name, in: folder, session) }
+    }
+  }
+
+  private func unlinkChunk(_ name: FileName, in folder: Folder, _ session: UploadSession) throws {
+    guard let found = try find(name, in: folder), found.stat.isRegularFile else { throw Errno.noSuchFileOrDirectory }
+    let occupant = try storage.occupant(found.location.name, in: found.location.folder.raw, of: session)
+    let inode = handles.inode(FileIdentity(found.stat))
+    try unlink(name, in: folder, .chunk)
+    try occupant?.vacate()
+    session.removed(name)
+    // Whoever has it open is no writer of the session any more.
+    for file in inode?.booking.withLock({ Array($0.handles.values) }) ?? [] { file.state.withLock { $0.chunk = nil } }
+  }
+
+  private func unlink(_ name: FileName, in folder: Folder, _ place: Place) throws {
+    try storage.gate.changing {
+      try storage.names.holding(folder.node.identity) {
+        guard let found = try find(name, in: folder) else { throw Errno.noSuchFileOrDirectory }
+        guard !found.stat.isFolder else { throw Errno.isDirectory }
+        try remove(name, in: folder, place, found)
       }
-      if place == .chunk { sessionIfAny(folder)?.removed(name) }
     }
   }
 

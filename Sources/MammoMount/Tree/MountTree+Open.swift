@@ -38,14 +38,16 @@ extension MountTree {
       let opened = try insert(
         id, record.place, FileIdentity(try Sys.stat(descriptor)), descriptor, isWriting, caller,
         chunk: session.flatMap { session in chunk.map { (session, $0) } })
-      try clearPrivilegesUnseen(id, handles[opened.handle], isWriting, caller)
-      guard flags & O_TRUNC != 0, case .file(let file)? = handles[opened.handle] else { return opened }
+      guard case .file(let file)? = handles[opened.handle] else { return opened }
       do {
+        try clearPrivilegesUnseen(id, .file(file), isWriting, caller)
+        guard flags & O_TRUNC != 0 else { return opened }
         try truncateBooked(file.inode, by: descriptor, to: 0)
         if caller.user != 0 { try clearPrivileges(id, by: descriptor) }
         return opened
       } catch {
-        if let backing = handles.release(opened.handle, file)?.backing { notifier?.unregisterBacking(backing) }
+        let last = storage.sizes.holding(file.inode.identity) { handles.release(opened.handle, file) }
+        if let backing = last?.backing { notifier?.unregisterBacking(backing) }
         throw error
       }
     } catch {
@@ -174,8 +176,17 @@ extension MountTree {
       let file = try storage.staging.create(
         origin: path(of: folder.id, name), flags: O_RDWR, mode: mode & 0o777)
       descriptor = file.descriptor
-      try own(descriptor, in: folder, mode: mode, caller)
-      storage.pending.add(name, in: folder.node.identity, staged: file.name)
+      do {
+        try own(descriptor, in: folder, mode: mode, caller)
+        try storage.names.holding(folder.node.identity) { () throws(Errno) in
+          // A completion may have been quicker.
+          guard (try? Sys.stat(name, in: folder.descriptor)) == nil else { throw .fileExists }
+          storage.pending.add(name, in: folder.node.identity, staged: file.name)
+        }
+      } catch {
+        try storage.staging.discard(file.name)
+        throw error
+      }
     } else {
       descriptor = SharedDescriptor(
         try Sys.open(name, in: folder.descriptor, O_RDWR | O_CREAT | O_EXCL, mode: mode & 0o777))

@@ -35,7 +35,14 @@ extension MountTree {
         return (source, target, stat)
       }
       let first = try sides()
-      if first.target.place == .marker { return try completeByRename(first.source, first.target, caller) }
+      if first.target.place == .marker {
+        guard flags != lx_RENAME_EXCHANGE else { throw Errno.invalidArgument }
+        if flags == lx_RENAME_NOREPLACE, let present = try markerEntry(in: newFolder)?.node {
+          forget(present, count: 1)
+          throw Errno.fileExists
+        }
+        return try completeByRename(first.source, first.target, caller)
+      }
       if folder.id == newFolder.id, name == newName { return }
       if first.source.place == .workspaceEntry, case .image = first.target.place, first.stat.isRegularFile {
         // Most of the wait for the disk, before the locks.
@@ -118,20 +125,41 @@ extension MountTree {
     if target.found?.stat.isFolder ?? false { throw Errno.isDirectory }
     // Two names of one file: rename(2) does nothing.
     if let other = target.found?.stat, FileIdentity(other) == FileIdentity(found.stat) { return }
-    let session = target.place == .chunk ? sessionIfAny(target.folder) : nil
-    let isSameIndex = (try? ChunkIndex(source.name)) == (try? ChunkIndex(target.name))
-    if source.place == .chunk, !isSameIndex { sessionIfAny(source.folder)?.removed(source.name) }
-    if let session, !(source.place == .chunk && isSameIndex) {
-      try session.opened(target.name)
-      session.closed(target.name, wasClosing: false)
+    guard target.place == .chunk || source.place == .chunk, let session = sessionIfAny(target.folder) else {
+      return try move(source, found, target)
     }
-    if let session, let replaced = target.found, !replaced.location.isStaged {
-      try storage.vacate(target.name, in: target.folder.descriptor.raw, of: session)
+    try session.changing { try renameInSession(session, source, found, target) }
+  }
+
+  /// A rename that takes or gives a chunk's name.
+  private func renameInSession(
+    _ session: UploadSession, _ source: Side, _ found: (location: Location, stat: stat), _ target: Side
+  ) throws {
+    if target.place == .chunk {
+      try session.checkRenaming(source.place == .chunk ? source.name : nil, to: target.name)
+    }
+    var replaced: PlaceOccupant?
+    if target.place == .chunk, let there = target.found, !there.location.isStaged {
+      replaced = try storage.occupant(target.name, in: target.folder.descriptor.raw, of: session)
+    }
+    if source.place == .chunk, target.place != .chunk {
+      // A work name has no place: what is there may be a chunk's the next moment.
+      try storage.occupant(found.location.name, in: found.location.folder.raw, of: session)?.file.bringHome()
     }
     try move(source, found, target)
-    if source.place == .chunk { sessionIfAny(source.folder)?.removed(source.name) }
-    let size = handles.inode(FileIdentity(found.stat)).map { $0.booking.withLock { $0.size } }
-    guard let session else { return }
+    try replaced?.vacate()
+    let inode = handles.inode(FileIdentity(found.stat))
+    if source.place == .chunk { session.renamed(source.name, to: target.name) }
+    for file in inode?.booking.withLock({ Array($0.handles.values) }) ?? [] where file.isWriter {
+      let wasChunk = file.state.withLock { state in
+        defer { state.chunk = target.place == .chunk ? (session, target.name) : nil }
+        return state.chunk != nil
+      }
+      // Until it is closed, no completion begins.
+      if !wasChunk, target.place == .chunk { session.adopted(target.name) }
+    }
+    guard target.place == .chunk else { return }
+    let size = inode.map { $0.booking.withLock { $0.size } }
     session.saved(
       target.name, size: size ?? Int64(found.stat.st_size),
       place: storage.place(ofChunk: target.name, in: target.folder.descriptor.raw))
@@ -181,7 +209,8 @@ extension MountTree {
   private func staysStaged(_ source: Side, _ found: (location: Location, stat: stat), _ target: Side) -> Bool {
     switch target.place {
     case .work, .sessionWork: true
-    case .image: isBeingWritten(found.stat)
+    // One that was published before, by fsync, is only given another name.
+    case .image: (found.location.isStaged || source.place == .workspaceEntry) && isBeingWritten(found.stat)
     case .chunk: source.place == .chunk && found.location.isStaged && target.found == nil && isBeingWritten(found.stat)
     case .root, .rootStats, .rootErrors, .area, .user, .year, .month, .userStats, .temp, .uploads, .session, .marker,
       .sessionStats, .workspace, .workspaceEntry:
@@ -190,7 +219,7 @@ extension MountTree {
   }
 
   /// Whether somebody has it open for writing whose close has not been seen.
-  private func isBeingWritten(_ stat: stat) -> Bool {
+  func isBeingWritten(_ stat: stat) -> Bool {
     guard let inode = handles.inode(FileIdentity(stat)) else { return false }
     return inode.booking.withLock { booking in
       booking.handles.values.contains { file in file.isWriter && !file.state.withLock { $0.isClosing } }

@@ -38,11 +38,24 @@ final class MarkerDraft: Sendable {
     guard offset + Int64(bytes.count) <= CompletionRequest.longestMarker else {
       let error = StorageError.badMarker(
         "a marker holds a path or a JSON object, at most \(CompletionRequest.longestMarker) bytes")
-      state.withLock { $0.isDead = true }
+      state.withLock { state in
+        state.isDead = true
+        state.failure = error
+      }
       session.refused(error)
       throw error
     }
-    return try Sys.write(descriptor, at: offset, from: bytes)
+    do throws(Errno) {
+      try Sys.writeAll(descriptor, at: offset, bytes)
+      return bytes.count
+    } catch {
+      // Half a marker, or an empty one, is not what was meant.
+      state.withLock { state in
+        state.isDead = true
+        state.failure = .system(error, doing: "writing the marker")
+      }
+      throw error
+    }
   }
 }
 

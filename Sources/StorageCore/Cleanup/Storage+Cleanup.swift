@@ -32,7 +32,7 @@ extension Storage {
     dryRun: Bool = false
   ) -> CleanupReport {
     let sweep = Sweep(
-      storage: self, limit: (moment ?? Clock.now()) - age, untouchedSince: start, dryRun: dryRun)
+      storage: self, limit: (moment ?? Clock.now()).subtractingClamped(age), untouchedSince: start, dryRun: dryRun)
     let report = sweep.run()
     // Whoever asked for it sees it done.
     observer?.settleChanges()

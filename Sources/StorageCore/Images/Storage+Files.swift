@@ -100,7 +100,8 @@ extension Storage {
       throw .badName(fileName, rule: "an image's name does not start with a dot")
     }
     try writeStaged(origin: path.description, fill) { staged, descriptor throws(StorageError) in
-      try publish(staged, descriptor, as: path, overwriting: overwriting, owner: .ofThisProcess)
+      let late = try publish(staged, descriptor, as: path, overwriting: overwriting, owner: .ofThisProcess)
+      if let late { throw late }
     }
     return path.description
   }

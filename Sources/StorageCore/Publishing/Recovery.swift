@@ -54,6 +54,9 @@ struct Recovery {
     }
     if ChunkFile.place(of: file) != nil, try !takeOut(file, Int64(stat.st_size), origin) {
       try Sys.unlink(name, in: staging)
+      refusals.add(
+        operation: "recover", path: origin.path, errno: .ioError,
+        advice: "was cut off before any of it was on disk; send it again")
       return nil
     }
     if let size = origin.size, stat.st_nlink > 1 {

@@ -78,8 +78,8 @@ package final class Staging: Sendable {
   package func publishPlaced(
     _ staged: FileName, _ descriptor: CInt, as name: FileName, in target: CInt
   ) throws(Errno) {
-    Self.removeOrigin(of: descriptor)
     try Sys.rename(staged, in: folder, to: name, in: target, flags: Self.noReplace)
+    Self.removeOrigin(of: descriptor)
   }
 
   /// Takes the record of a published file away, because the file is durable, or gone from its final name.

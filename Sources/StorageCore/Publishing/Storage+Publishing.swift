@@ -8,10 +8,12 @@ extension Storage {
   /// - Parameters:
   ///   - source: where the file is now; `nil` is the staging folder.
   ///   - owner: whom the file and the folders are to belong to; a set-group-ID folder hands down its group.
+  /// - Returns: what went wrong after the file had its name: it is there, but perhaps not on disk.
   func publish(
     _ staged: FileName, in source: SharedDescriptor? = nil, _ descriptor: CInt, as path: StoragePath,
     overwriting: Bool, owner: Owner
-  ) throws(StorageError) {
+  ) throws(StorageError) -> StorageError? {
+    var late: StorageError?
     let source = if let source { source } else { try staging.folder }
     var changes: [(FileName, FileIdentity)] = []
     do throws(Errno) {
@@ -32,14 +34,21 @@ extension Storage {
         Staging.removeOrigin(of: descriptor)
         try Sys.synchronizeData(descriptor)
         try names.holding(identity) { () throws(Errno) in
+          // Somebody is writing a file of that name.
+          guard pending.staged(path.fileName, in: identity) == nil else { throw .fileExists }
           try replacing(path.fileName, in: folderRaw, identity, from: account(of: path)) { () throws(Errno) in
             try Sys.rename(
               staged, in: source, to: path.fileName, in: folderRaw, flags: overwriting ? 0 : lx_RENAME_NOREPLACE)
           }
           ledger.record(Tally(size: size, count: 1), to: account(of: path), in: identity)
         }
-        try Sys.synchronize(folder)
-        if let depth = made.first { try synchronizeFolders(path.names, from: depth) }
+        // From here on it has its name, and nothing is undone.
+        do throws(Errno) {
+          try Sys.synchronize(folder)
+          if let depth = made.first { try synchronizeFolders(path.names, from: depth) }
+        } catch {
+          late = .system(error, doing: "bringing the name of \(path) onto the disk")
+        }
         changes.append((path.fileName, identity))
       }
     } catch .fileExists {
@@ -51,6 +60,7 @@ extension Storage {
     }
     for (name, folder) in changes { observer?.changed(name, in: folder) }
     observer?.settleChanges()
+    return late
   }
 
   /// What a file is counted under.

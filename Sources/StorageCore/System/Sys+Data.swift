@@ -179,6 +179,28 @@ extension Sys {
     return done
   }
 
+  /// As ``copyAll(from:at:to:at:length:)``, leaving holes of the source as they are in the target.
+  package static func copySparse(
+    from source: CInt, at sourceOffset: Int64, to target: CInt, at targetOffset: Int64, length: Int64
+  ) throws(Errno) {
+    let end = sourceOffset + length
+    var position = sourceOffset
+    while position < end {
+      let start: Int64
+      do throws(Errno) {
+        start = try seek(source, offset: position, whence: lx_SEEK_DATA)
+      } catch .noSuchAddressOrDevice {
+        // A hole up to the end.
+        return
+      }
+      guard start < end else { return }
+      position = min(try seek(source, offset: start, whence: lx_SEEK_HOLE), end)
+      let copied = try copyAll(
+        from: source, at: start, to: target, at: targetOffset + (start - sourceOffset), length: position - start)
+      guard copied == position - start else { throw .ioError }
+    }
+  }
+
   /// `ioctl(FICLONERANGE)`: the target shares the source's blocks.
   @inline(never)
   package static func cloneRange(

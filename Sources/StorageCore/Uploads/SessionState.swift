@@ -141,6 +141,25 @@ struct SessionState: Sendable {
 
   mutating func endMoving() { moving -= 1 }
 
+  /// A chunk is about to go; ``endMoving()`` follows.
+  mutating func beginChanging(finished: Bool) throws(StorageError) {
+    if case .complete = phase, finished {} else { try checkReceiving() }
+    moving += 1
+  }
+
+  /// The session is about to go; false where a completion is under way.
+  mutating func beginEnding() -> Bool {
+    if case .assembling = phase { return false }
+    moving += 1
+    return true
+  }
+
+  /// A chunk has no name any more. Whoever still has it open writes to a file without a name.
+  mutating func removed(_ chunk: FileName) {
+    if let index = try? ChunkIndex(chunk), chunks.chunks[index.value]?.name == chunk { chunks.remove(index) }
+    writers[chunk] = nil
+  }
+
   mutating func finish(_ record: CompletionRecord, at moment: Int64) {
     phase = .complete(record, since: moment)
     chunks.removeAll()

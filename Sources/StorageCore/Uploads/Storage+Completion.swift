@@ -32,14 +32,20 @@ extension Storage {
         try restoreResult(record, of: session, owner)
         return record
       case .assemble(let chunks):
+        let done: CompletionRecord
+        let failure: StorageError?
         do throws(StorageError) {
-          let record = try assemble(chunks, of: session, request, owner)
+          let (record, late) = try assemble(chunks, of: session, request, owner)
           session.state.change { $0.finish(record, at: Clock.now()) }
-          return record
+          done = record
+          failure = late
         } catch {
           session.state.change { $0.giveUp(error, at: Clock.now()) }
           throw error
         }
+        // It is complete, but its name may not be on disk: the same marker again says what became of it.
+        if let failure { throw failure }
+        return done
       case .wait, nil: continue
       }
     }
@@ -47,7 +53,7 @@ extension Storage {
 
   private func assemble(
     _ chunks: [ChunkSet.Chunk], of session: UploadSession, _ request: CompletionRequest, _ owner: Owner
-  ) throws(StorageError) -> CompletionRecord {
+  ) throws(StorageError) -> (record: CompletionRecord, late: StorageError?) {
     let path = try request.path(session: session.name, at: Clock.now())
     try checkFree(path, request)
     let folder = try StorageError.wrap("assembling \(path)") { () throws(Errno) in
@@ -58,9 +64,9 @@ extension Storage {
       let assembly = try Assembly(chunks, of: session, in: folder, for: path, staging: staging)
       do throws(StorageError) {
         let record = try assembly.check(against: request, path: path, chunks: chunks.count)
-        try publish(assembly, as: path, request, owner, record, in: folder)
+        let late = try publish(assembly, as: path, request, owner, record, in: folder)
         finish(session, folder, chunks, size: record.json.count)
-        return record
+        return (record, late)
       } catch {
         // The error that matters is the one that is thrown; what stays staged goes at the next start.
         try? assembly.discard()
@@ -79,7 +85,7 @@ extension Storage {
   private func publish(
     _ assembly: Assembly, as path: StoragePath, _ request: CompletionRequest, _ owner: Owner,
     _ record: CompletionRecord, in folder: SharedDescriptor
-  ) throws(StorageError) {
+  ) throws(StorageError) -> StorageError? {
     let staging = try staging
     try StorageError.wrap("noting the result of a session") { () throws(Errno) in
       let note = try staging.create(origin: Origin.disposable, flags: O_RDWR, mode: mode_t(Layout.fileMode))
@@ -99,7 +105,7 @@ extension Storage {
       try Sys.synchronize(folder)
     }
     do throws(StorageError) {
-      try publish(
+      return try publish(
         assembly.name, in: assembly.folder, assembly.file.raw, as: path, overwriting: request.overwrite, owner: owner)
     } catch {
       // One that stays is seen through by the next start.
@@ -145,8 +151,8 @@ extension Storage {
       if isPending { throw .targetExists(path.description) }
       return
     }
-    guard stat.isRegularFile else { throw .badTarget("\(path) is a folder or a special file") }
     guard request.overwrite, !isPending else { throw .targetExists(path.description) }
+    guard stat.isRegularFile else { throw .badTarget("\(path) is a folder or a special file; choose another name") }
   }
 
   /// The image is durable: the result takes its place, and then the chunks can go.
@@ -160,8 +166,12 @@ extension Storage {
         ledger.record(Tally(size: Int64(size), count: 1), to: .temp, in: identity)
         try names.holding(identity) { () throws(Errno) in
           for chunk in chunks {
-            _ = try replacing(chunk.name, in: folder.raw, identity, from: .temp) { () throws(Errno) in
-              try Sys.unlink(chunk.name, in: folder)
+            do throws(Errno) {
+              _ = try replacing(chunk.name, in: folder.raw, identity, from: .temp) { () throws(Errno) in
+                try Sys.unlink(chunk.name, in: folder)
+              }
+            } catch .noSuchFileOrDirectory {
+              continue
             }
             observer?.changed(chunk.name, in: identity)
           }

@@ -49,10 +49,12 @@ extension Storage {
       let writer = FileWriter(chunk, ChunkIndex(value: index))
       try fill(writer)
       try StorageError.wrap(doing) { () throws(Errno) in try chunk.synchronize() }
-      try vacatePlace(of: path, session)
-      try publish(
+      let replaced = try occupant(of: path, session)
+      let late = try publish(
         new.name, new.descriptor.raw, as: path, overwriting: true, owner: .ofThisProcess)
+      try StorageError.wrap(doing) { () throws(Errno) in try replaced?.vacate() }
       session.saved(path.fileName, size: writer.size, place: chunk.place)
+      if let late { throw late }
     } catch {
       // The error that matters is the one that is thrown; what stays staged goes at the next start.
       try? staging.discard(new.name)
@@ -60,13 +62,13 @@ extension Storage {
     }
   }
 
-  /// A chunk that is about to be replaced gives its place back.
-  private func vacatePlace(of path: StoragePath, _ session: UploadSession) throws(StorageError) {
+  /// The chunk that is about to be replaced.
+  private func occupant(of path: StoragePath, _ session: UploadSession) throws(StorageError) -> PlaceOccupant? {
     do throws(Errno) {
       let folder = try root.openFolder(path.folder)
-      try vacate(path.fileName, in: folder.raw, of: session)
+      return try occupant(path.fileName, in: folder.raw, of: session)
     } catch .noSuchFileOrDirectory {
-      return
+      return nil
     } catch {
       throw .system(error, doing: "replacing \(path)")
     }
@@ -109,6 +111,10 @@ extension Storage {
 
   /// Removes a session's folder and all in it; returns how many files that were.
   func removeSession(_ session: UploadSession) throws(Errno) -> Int {
+    try session.ending { () throws(Errno) in try removeContent(of: session) }
+  }
+
+  private func removeContent(of session: UploadSession) throws(Errno) -> Int {
     try gate.changing { () throws(Errno) in
       let uploadsFolder = try root.openFolder(Layout.uploadsPath)
       let folder = try Sys.openFolder(session.name, in: uploadsFolder)

@@ -59,14 +59,59 @@ package final class UploadSession: Sendable {
     }
   }
 
+  /// What was written of a chunk is not kept.
+  package func dropped(_ chunk: FileName) {
+    state.change { state in
+      if let index = try? ChunkIndex(chunk) { state.chunks.remove(index) }
+    }
+  }
+
   /// A chunk is gone from the session's folder.
   package func removed(_ chunk: FileName) {
     state.change { state in
-      if let index = try? ChunkIndex(chunk) { state.chunks.remove(index) }
-      // Whoever still has it open writes to a file without a name.
-      state.writers[chunk] = nil
+      state.removed(chunk)
       state.lastActivity = Clock.now()
     }
+  }
+
+  /// Whether a file may be renamed to a chunk's name; `source` is its name where it is a chunk already.
+  package func checkRenaming(_ source: FileName?, to chunk: FileName) throws(StorageError) {
+    try state.withLock { state throws(StorageError) in
+      var after = state
+      if let source { after.removed(source) }
+      try after.checkWriting(chunk)
+    }
+  }
+
+  /// A file that is being written became a chunk by a rename.
+  package func adopted(_ chunk: FileName) {
+    state.change { $0.writers[chunk, default: SessionState.Writers()].open += 1 }
+  }
+
+  /// A chunk has another name; whoever writes to it goes on.
+  package func renamed(_ source: FileName, to target: FileName) {
+    state.change { state in
+      let writers = state.writers[source]
+      state.removed(source)
+      if let writers { state.writers[target] = writers }
+    }
+  }
+
+  /// Does what takes bytes away from the session; no completion begins meanwhile, and none is under way.
+  ///
+  /// - Parameter finished: what a finished session has left of its chunks may go, too.
+  package func changing<Result>(finished: Bool = false, _ body: () throws -> Result) throws -> Result {
+    try state.change { state throws(StorageError) in try state.beginChanging(finished: finished) }
+    defer { state.change { $0.endMoving() } }
+    return try body()
+  }
+
+  /// As ``changing(_:)``, for one that is to go, finished or not.
+  func ending<Result>(_ body: () throws(Errno) -> Result) throws(Errno) -> Result {
+    let mayEnd = state.change { $0.beginEnding() }
+    guard mayEnd else { throw .resourceBusy }
+    defer { state.change { $0.endMoving() } }
+    return try body()
   }
 
   /// Chunks may be removed and renamed only while the session receives.

@@ -25,6 +25,7 @@ struct Assembly {
     let target: Int64
 
     var isInPlace: Bool { place == target || size == 0 }
+    var range: Range<Int64> { target..<target + size }
   }
 
   /// - Parameters:
@@ -40,10 +41,7 @@ struct Assembly {
       var assembly: Assembly
       if let data = session.data.existing, parts.allSatisfy({ $0.isInPlace || $0.place == nil }) {
         assembly = Assembly(folder: session.data.folder, name: session.data.name, file: data, size: size, isNew: false)
-        for part in parts where !part.isInPlace {
-          session.occupy(part.target..<part.target + part.size)
-          try part.copy(from: part.descriptor, at: 0, to: data)
-        }
+        try Self.copyIn(parts.filter { !$0.isInPlace }, to: data, session)
         try Sys.truncate(data, to: size)
       } else {
         let new = try staging.create(origin: Origin.disposable, flags: O_RDWR, mode: mode_t(Layout.fileMode))
@@ -56,6 +54,8 @@ struct Assembly {
               try part.copy(from: part.descriptor, at: 0, to: new.descriptor)
             }
           }
+          // A hole at the end is copied by nobody.
+          try Sys.truncate(new.descriptor, to: size)
         } catch {
           try? assembly.discard()
           throw error
@@ -74,6 +74,24 @@ struct Assembly {
     self.file = file
     self.size = size
     self.isNew = isNew
+  }
+
+  /// Copies chunks without a place into the data file; what was copied goes again where that fails.
+  private static func copyIn(_ parts: [Part], to data: SharedDescriptor, _ session: UploadSession) throws(Errno) {
+    do throws(Errno) {
+      for part in parts {
+        session.occupy(part.range)
+        // There may be something of a chunk that is gone.
+        try Sys.punch(data, offset: part.target, length: part.size)
+        try part.copy(from: part.descriptor, at: 0, to: data)
+      }
+    } catch {
+      for part in parts {
+        try Sys.punch(data, offset: part.target, length: part.size)
+        session.free(part.range)
+      }
+      throw error
+    }
   }
 
   /// What is on disk now is what counts: chunks may have been changed in place.
@@ -128,7 +146,6 @@ struct Assembly {
 
 extension Assembly.Part {
   fileprivate func copy(from source: SharedDescriptor, at offset: Int64, to file: SharedDescriptor) throws(Errno) {
-    let copied = try Sys.copyAll(from: source.raw, at: offset, to: file.raw, at: target, length: size)
-    guard copied == size else { throw .ioError }
+    try Sys.copySparse(from: source.raw, at: offset, to: file.raw, at: target, length: size)
   }
 }

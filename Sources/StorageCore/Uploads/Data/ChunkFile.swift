@@ -21,6 +21,8 @@ package final class ChunkFile: Sendable {
     var home: Home
     /// Bytes.
     var size: Int64
+    /// Somebody was told that it is on disk, or may have been.
+    var isSynchronized: Bool
   }
 
   let descriptor: SharedDescriptor
@@ -38,7 +40,7 @@ package final class ChunkFile: Sendable {
     self.data = data
     var home: Home = isNew ? .undecided : .plain
     if !isNew, let place = ChunkFile.place(of: descriptor) { home = .placed(place, in: try data.file()) }
-    state = Mutex(State(home: home, size: Int64(try Sys.stat(descriptor).st_size)))
+    state = Mutex(State(home: home, size: Int64(try Sys.stat(descriptor).st_size), isSynchronized: !isNew))
   }
 
   /// Where in the data file the bytes are; `nil` where they are in the chunk's own file.
@@ -81,6 +83,10 @@ package final class ChunkFile: Sendable {
         // The chunk's own file always has the chunk's size.
         try Sys.truncate(descriptor, to: end)
         state.size = end
+      } else {
+        // As a write does.
+        try Sys.setTimes(
+          descriptor, timespec(tv_sec: 0, tv_nsec: Int(lx_UTIME_OMIT)), timespec(tv_sec: 0, tv_nsec: Int(lx_UTIME_NOW)))
       }
     }
   }
@@ -99,6 +105,7 @@ package final class ChunkFile: Sendable {
     try state.withLock { state throws(Errno) in
       if case .placed(let place, let file) = state.home, size != state.size {
         if size == 0 {
+          try Sys.truncate(descriptor, to: 0)
           try giveUp(&state, place)
         } else {
           try bringHome(&state, from: place, in: file)
@@ -109,6 +116,11 @@ package final class ChunkFile: Sendable {
       // What was made longer without a write has its bytes already.
       if case .undecided = state.home, size > 0 { state.home = .plain }
     }
+  }
+
+  /// Its own file was made larger, or may have been, by a call that is not one of these.
+  package func resized() throws(Errno) {
+    try state.withLock { state throws(Errno) in state.size = Int64(try Sys.stat(descriptor).st_size) }
   }
 
   /// Has the bytes in the chunk's own file, for what is done with a descriptor of it.
@@ -124,6 +136,7 @@ package final class ChunkFile: Sendable {
     let file: SharedDescriptor? = state.withLock { if case .placed(_, let file) = $0.home { file } else { nil } }
     if let file { try Sys.synchronizeData(file) }
     try Sys.synchronize(descriptor)
+    state.withLock { $0.isSynchronized = true }
   }
 
   /// Starts write-back of the bytes where they will stay, so that a completion finds little to do.
@@ -163,8 +176,19 @@ package final class ChunkFile: Sendable {
       else {
         return false
       }
+      // One with holes keeps its bytes to itself: a hole in the data file means a loss.
+      guard lseek(descriptor.raw, 0, lx_SEEK_HOLE) >= off_t(state.size) else {
+        session.free(place..<place + state.size)
+        return false
+      }
       let file = try data.file()
-      _ = try Sys.copyAll(from: descriptor.raw, at: 0, to: file.raw, at: place, length: state.size)
+      do throws(Errno) {
+        _ = try Sys.copyAll(from: descriptor.raw, at: 0, to: file.raw, at: place, length: state.size)
+      } catch {
+        try free(place..<place + state.size)
+        throw error
+      }
+      if state.isSynchronized { try Sys.synchronizeData(file) }
       let stat = try Sys.stat(descriptor)
       try ChunkFile.setPlace(place, of: descriptor)
       state.home = .placed(place, in: file)
@@ -214,7 +238,10 @@ package final class ChunkFile: Sendable {
   /// Where the bytes of a chunk are that is found on disk.
   static func place(of descriptor: borrowing some DescriptorReference & ~Copyable) -> Int64? {
     guard let value = try? Sys.extendedAttribute(Layout.placeAttribute, of: descriptor) else { return nil }
-    return Int64(String(decoding: value, as: UTF8.self))
+    // Anybody may have planted one.
+    return Int64(String(decoding: value, as: UTF8.self)).flatMap {
+      (0...ChunkPlacement.furthest).contains($0) ? $0 : nil
+    }
   }
 
   private static func setPlace(_ place: Int64, of descriptor: SharedDescriptor) throws(Errno) {

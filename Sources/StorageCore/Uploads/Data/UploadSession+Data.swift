@@ -38,6 +38,17 @@ extension UploadSession {
   func free(_ range: Range<Int64>) { state.withLock { $0.chunks.placement.free(range) } }
 }
 
+/// Who has a place in the data file that another chunk may soon have.
+package struct PlaceOccupant {
+  package let file: ChunkFile
+  let isOpen: Bool
+
+  /// Gives the place back. Whoever has the chunk open goes on with the bytes, which it has itself then.
+  package func vacate() throws(Errno) {
+    if isOpen { try file.bringHome() } else { try file.discard() }
+  }
+}
+
 extension Storage {
   /// Moves chunks that were saved before it was known where they belong, where that is known now.
   ///
@@ -58,15 +69,15 @@ extension Storage {
     }
   }
 
-  /// Has a chunk that is about to lose its name keep its bytes to itself: its place may be another's the next moment.
+  /// A chunk that is about to lose its name; once it has, it is to give its place back.
   ///
   /// - Parameter folder: the chunk's.
-  package func vacate(_ chunk: FileName, in folder: CInt, of session: UploadSession) throws(Errno) {
+  package func occupant(_ chunk: FileName, in folder: CInt, of session: UploadSession) throws(Errno) -> PlaceOccupant? {
     let identity = FileIdentity(try Sys.stat(chunk, in: folder))
-    if let open = session.openFile(identity) { return try open.bringHome() }
+    if let open = session.openFile(identity) { return PlaceOccupant(file: open, isOpen: true) }
     let descriptor = SharedDescriptor(try Sys.open(chunk, in: folder, O_RDWR))
-    guard ChunkFile.place(of: descriptor) != nil else { return }
-    try session.file(identity, descriptor).discard()
+    guard ChunkFile.place(of: descriptor) != nil else { return nil }
+    return PlaceOccupant(file: try session.file(identity, descriptor), isOpen: false)
   }
 
   /// Where the bytes of a chunk are, as its file says.
