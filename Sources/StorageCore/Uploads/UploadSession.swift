@@ -99,8 +99,10 @@ package final class UploadSession: Sendable {
 
   /// Does what takes bytes away from the session; no completion begins meanwhile, and none is under way.
   ///
-  /// - Parameter finished: what a finished session has left of its chunks may go, too.
+  /// - Parameter finished: what a finished session has left of its chunks may go, too; a completion that is under way
+  ///   is waited for.
   package func changing<Result>(finished: Bool = false, _ body: () throws -> Result) throws -> Result {
+    if finished { _ = waitForRecord() }
     try state.change { state throws(StorageError) in try state.beginChanging(finished: finished) }
     defer { state.change { $0.endMoving() } }
     return try body()
