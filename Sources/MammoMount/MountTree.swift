@@ -11,8 +11,8 @@ internal import SystemPackage
 /// work through descriptors and names. `Tree/` has a file per group of requests.
 ///
 /// Order of locks, outermost first: the storage's gate; the folders whose names
-/// change (`storage.names`); the files whose sizes are booked (`storage.sizes`); one
-/// open file's booking; the tables (nodes, handles, pending files, ledger), which are
+/// change (`storage.names`); the files whose sizes are booked (`storage.sizes`); a
+/// chunk's bytes and its session's; one open file's booking; the tables (nodes, handles, pending files, ledger), which are
 /// leaves. No lock is held while a reply is made.
 package final class MountTree: FileSystem {
   package let storage: Storage

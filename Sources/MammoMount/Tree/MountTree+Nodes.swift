@@ -71,7 +71,7 @@ extension MountTree {
 
   /// What is under a name; `nil` where there is nothing.
   func find(_ name: FileName, in folder: Folder) throws -> (location: Location, stat: stat)? {
-    // Twice, because a file can be published between the two looks.
+    // Again, because a file can be published between the two looks.
     for _ in 0..<3 {
       let location = try location(of: name, in: folder)
       do throws(Errno) {

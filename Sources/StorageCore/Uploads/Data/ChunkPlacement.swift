@@ -36,7 +36,7 @@ struct ChunkPlacement: Sendable {
     return place > Self.furthest || used.contains(place) ? nil : place
   }
 
-  /// Takes the bytes from `start` to `end` of the data file for a chunk that was given the place `place`.
+  /// Takes a part of the data file for a chunk that was given a place there.
   ///
   /// - Returns: false where they are not free; the chunk has to go elsewhere.
   mutating func take(_ range: Range<Int64>) -> Bool {
