@@ -6,14 +6,12 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <signal.h>
 #include <spawn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -43,15 +41,6 @@ const int64_t lx_TMPFS_MAGIC = TMPFS_MAGIC;
 const int16_t lx_POSIX_SPAWN_SETSID = POSIX_SPAWN_SETSID;
 
 int lx_openat(int dir, const char *path, int flags, uint32_t mode) { return openat(dir, path, flags, mode); }
-
-int lx_openat_beneath(int dir, const char *path, int flags, uint32_t mode) {
-  struct open_how how = {
-      .flags = (uint32_t)flags,
-      .mode = (flags & O_CREAT) ? mode : 0,
-      .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
-  };
-  return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
-}
 
 int lx_renameat2(int from_dir, const char *from, int to_dir, const char *to, uint32_t flags) {
   return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
@@ -107,11 +96,6 @@ int lx_setxattr(const char *path, const char *name, const void *value, size_t si
   return setxattr(path, name, value, size, flags);
 }
 int lx_removexattr(const char *path, const char *name) { return removexattr(path, name); }
-int lx_fsetxattr(int fd, const char *name, const void *value, size_t size) {
-  return fsetxattr(fd, name, value, size, 0);
-}
-int lx_fremovexattr(int fd, const char *name) { return fremovexattr(fd, name); }
-long lx_fgetxattr(int fd, const char *name, void *value, size_t size) { return fgetxattr(fd, name, value, size); }
 
 int lx_syncfs(int fd) { return syncfs(fd); }
 
@@ -127,11 +111,7 @@ int lx_pidfd_open(int32_t process) { return (int)syscall(SYS_pidfd_open, process
 
 int lx_umount(const char *path, int flags) { return umount2(path, flags); }
 
-int lx_set_nonblocking(int fd) { return fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
-
 int lx_set_cloexec(int fd) { return fcntl(fd, F_SETFD, FD_CLOEXEC); }
-
-int lx_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
 int lx_memfd(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
 
@@ -144,8 +124,6 @@ int lx_signalfd_for_end(void) {
   if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) return -1;
   return signalfd(-1, &set, SFD_CLOEXEC);
 }
-
-uint32_t lx_device(uint32_t major, uint32_t minor) { return (uint32_t)makedev(major, minor); }
 
 uint64_t lx_raise_descriptor_limit(void) {
   struct rlimit limit;

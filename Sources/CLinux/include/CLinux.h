@@ -27,8 +27,6 @@ extern const int16_t lx_POSIX_SPAWN_SETSID;
 
 // openat(2) is variadic.
 int lx_openat(int dir, const char *path, int flags, uint32_t mode);
-// openat2(2) with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS; glibc has no wrapper.
-int lx_openat_beneath(int dir, const char *path, int flags, uint32_t mode);
 int lx_renameat2(int from_dir, const char *from, int to_dir, const char *to, uint32_t flags);
 long lx_copy_file_range(int in, int64_t *in_offset, int out, int64_t *out_offset, size_t length);
 // ioctl(FICLONERANGE): shares blocks where the file system can.
@@ -51,9 +49,6 @@ long lx_getxattr(const char *path, const char *name, void *value, size_t size);
 long lx_listxattr(const char *path, char *names, size_t size);
 int lx_setxattr(const char *path, const char *name, const void *value, size_t size, int flags);
 int lx_removexattr(const char *path, const char *name);
-int lx_fsetxattr(int fd, const char *name, const void *value, size_t size);
-int lx_fremovexattr(int fd, const char *name);
-long lx_fgetxattr(int fd, const char *name, void *value, size_t size);
 
 // syncfs(2): all of the file system that holds `fd`.
 int lx_syncfs(int fd);
@@ -71,14 +66,11 @@ int lx_children_of_process(int32_t process, int32_t *children, int room);
 int lx_pidfd_open(int32_t process);
 int lx_umount(const char *path, int flags);
 // fcntl(2) is variadic.
-int lx_set_nonblocking(int fd);
 int lx_set_cloexec(int fd);
-int lx_eventfd(void);
 // memfd_create(2): a file without a name, for text that only this process reads.
 int lx_memfd(const char *name);
 // Blocks the signals that end a server, in this thread and those it starts, and returns a signalfd for them.
 int lx_signalfd_for_end(void);
-uint32_t lx_device(uint32_t major, uint32_t minor);
 // setrlimit(RLIMIT_NOFILE) to the hard limit; returns the limit in force.
 uint64_t lx_raise_descriptor_limit(void);
 

@@ -22,15 +22,6 @@ extension Sys {
     return try retrying { pwrite(descriptor, bytes.baseAddress, bytes.count, off_t(offset)) }
   }
 
-  /// One `write` at the end, as `O_APPEND` has it.
-  @inline(never)
-  package static func append(
-    _ descriptor: borrowing some DescriptorReference & ~Copyable, _ bytes: UnsafeRawBufferPointer
-  ) throws(Errno) -> Int {
-    let descriptor = descriptor.raw
-    return try retrying { Glibc.write(descriptor, bytes.baseAddress, bytes.count) }
-  }
-
   /// Writes all of `bytes` at `offset`.
   @inline(never)
   package static func writeAll(

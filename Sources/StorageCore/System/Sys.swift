@@ -64,18 +64,6 @@ package enum Sys {
     return try open(name, in: folder, O_RDONLY | O_DIRECTORY)
   }
 
-  /// Opens a relative path of several names, none of which may be a symbolic link or lead upwards.
-  @inline(never)
-  package static func openBeneath(
-    _ path: String, in folder: borrowing some DescriptorReference & ~Copyable, _ flags: CInt
-  ) throws(Errno) -> Descriptor {
-    let folder = folder.raw
-    let raw = try retrying { () -> CInt in
-      path.withCString { lx_openat_beneath(folder, $0, flags | O_CLOEXEC, 0) }
-    }
-    return Descriptor(owning: raw)
-  }
-
   /// A second, independent opening of the same file.
   @inline(never)
   package static func reopen(_ descriptor: borrowing some DescriptorReference & ~Copyable, _ flags: CInt) throws(Errno)

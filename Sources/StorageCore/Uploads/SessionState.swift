@@ -110,10 +110,9 @@ struct SessionState: Sendable {
     }
     // It ends by itself, and soon.
     if moving > 0 { return .wait }
-    if let (name, entry) = writers.first {
+    if let name = writers.keys.first {
       // Only a close that has been made already is worth waiting for.
       guard !late, writers.values.allSatisfy({ $0.open == $0.closing }) else { throw .chunkOpen(name.description) }
-      _ = entry
       return .wait
     }
     try chunks.check(against: request)

@@ -90,9 +90,7 @@ extension Storage {
     try StorageError.wrap("noting the result of a session") { () throws(Errno) in
       let note = try staging.create(origin: Origin.disposable, flags: O_RDWR, mode: mode_t(Layout.fileMode))
       do throws(Errno) {
-        try Sys.writeAll(note.descriptor, at: 0, record.json)
-        try Sys.give(note.descriptor, to: owner)
-        Staging.removeOrigin(of: note.descriptor)
+        try Self.write(record, to: note.descriptor, owner)
         let inode = try Sys.stat(assembly.file).st_ino
         // Without attributes the next start compares sizes.
         try? Sys.setExtendedAttribute(Layout.inodeAttribute, of: note.descriptor, to: Array("\(inode)".utf8))
@@ -125,9 +123,7 @@ extension Storage {
       let identity = FileIdentity(try Sys.stat(folder))
       let note = try staging.create(origin: Origin.disposable, flags: O_RDWR, mode: mode_t(Layout.fileMode))
       do throws(Errno) {
-        try Sys.writeAll(note.descriptor, at: 0, record.json)
-        try Sys.give(note.descriptor, to: owner)
-        Staging.removeOrigin(of: note.descriptor)
+        try Self.write(record, to: note.descriptor, owner)
         try gate.changing { () throws(Errno) in
           try Sys.rename(
             note.name, in: staging.folder, to: Layout.result, in: folder, flags: lx_RENAME_NOREPLACE)
@@ -139,6 +135,14 @@ extension Storage {
         guard error == .fileExists else { throw error }
       }
     }
+  }
+
+  private static func write(
+    _ record: CompletionRecord, to file: SharedDescriptor, _ owner: Owner
+  ) throws(Errno) {
+    try Sys.writeAll(file, at: 0, record.json)
+    try Sys.give(file, to: owner)
+    Staging.removeOrigin(of: file)
   }
 
   /// Refuses a target that is there, before any work is done for it.
