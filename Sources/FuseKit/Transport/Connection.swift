@@ -57,7 +57,7 @@ final class Connection: Sendable {
       let error = errno
       switch size == 0 ? ENODEV : error {
       case EAGAIN where tries > 0: tries -= 1
-      case EAGAIN: sleep()
+      case EAGAIN: waitUntilReadable()
       // ENOENT: the request was taken back while it was being read.
       case EINTR, ENOENT: continue
       case ENODEV, ECONNABORTED: return .gone
@@ -66,7 +66,7 @@ final class Connection: Sendable {
     }
   }
 
-  private func sleep() {
+  private func waitUntilReadable() {
     withUnsafeTemporaryAllocation(of: pollfd.self, capacity: 2) { descriptors in
       descriptors.initializeElement(at: 0, to: pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
       descriptors.initializeElement(at: 1, to: pollfd(fd: stopEvent, events: Int16(POLLIN), revents: 0))
