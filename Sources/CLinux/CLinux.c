@@ -115,6 +115,44 @@ int lx_set_cloexec(int fd) { return fcntl(fd, F_SETFD, FD_CLOEXEC); }
 
 int lx_memfd(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
 
+int lx_fork_sharing_descriptors(void) {
+  return (int)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+}
+
+static void supervisor_signals(sigset_t *set) {
+  sigemptyset(set);
+  sigaddset(set, SIGTERM);
+  sigaddset(set, SIGINT);
+  sigaddset(set, SIGHUP);
+  sigaddset(set, SIGCHLD);
+}
+
+int lx_block_supervisor_signals(void) {
+  sigset_t set;
+  supervisor_signals(&set);
+  return sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+int lx_wait_for_supervisor_signal(int milliseconds) {
+  sigset_t set;
+  supervisor_signals(&set);
+  struct timespec limit = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
+  int signal = sigtimedwait(&set, NULL, &limit);
+  return signal > 0 ? signal : 0;
+}
+
+void *lx_map_shared(int fd, size_t size) {
+  struct stat status;
+  if (fstat(fd, &status) != 0) return NULL;
+  if ((size_t)status.st_size < size && ftruncate(fd, (off_t)size) != 0) return NULL;
+  void *start = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+  return start == MAP_FAILED ? NULL : start;
+}
+
+int lx_remove_pages(void *start, size_t size) { return madvise(start, size, MADV_REMOVE); }
+
+int lx_clear_cloexec(int fd) { return fcntl(fd, F_SETFD, 0); }
+
 int lx_signalfd_for_end(void) {
   sigset_t set;
   sigemptyset(&set);

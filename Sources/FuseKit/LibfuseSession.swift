@@ -41,6 +41,13 @@ final class LibfuseSession: @unchecked Sendable {
     }
   }
 
+  /// Takes a mounted descriptor instead of mounting; it is the session's to close.
+  ///
+  /// The corresponding C function is `fuse_session_mount` with `/dev/fd/N`.
+  func adopt(_ descriptor: CInt) throws(Errno) {
+    try mount(at: "/dev/fd/\(descriptor)")
+  }
+
   var descriptor: CInt { fuse_session_fd(raw) }
 
   /// From here on requests are read, and replies written, by this package. The session owns `descriptor`.

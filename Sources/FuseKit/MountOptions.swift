@@ -19,6 +19,8 @@ public struct MountOptions: Sendable {
   ///
   /// Where trying does not pay it is left out, whatever this says; see <doc:FuseKit>.
   public var polling: Int
+  /// Counts the requests that were read, for somebody who watches whether the server still reads.
+  public var progress: ProgressCounter?
 
   /// Options of a mount; `name` and `type` are all that a mount must have.
   public init(

@@ -23,18 +23,27 @@ public final class Session: Sendable {
     var hasRun = false
     /// What ended the connection, where that was an error.
     var failure: Errno?
+    /// Taken over from another process, with how to unmount it.
+    var adopted: (continuation: Continuation, unmount: @Sendable () -> Void)?
   }
 
   private let server: Server
   private let libfuse: LibfuseSession
   private let options: MountOptions
   private let notifier = KernelNotifier()
+  private let onNegotiation: (@Sendable (Continuation) -> Void)?
   private let state = Monitor(State())
 
   /// Throws `EINVAL` where libfuse knows one of the options not.
   ///
+  /// - Parameter onNegotiation: called once the kernel has said what it offers, before anything is served, with what
+  ///   another process needs to go on with the mount.
+  ///
   /// The corresponding C function is `fuse_session_new`.
-  public init(fileSystem: any FileSystem, options: MountOptions) throws(Errno) {
+  public init(
+    fileSystem: any FileSystem, options: MountOptions, onNegotiation: (@Sendable (Continuation) -> Void)? = nil
+  ) throws(Errno) {
+    self.onNegotiation = onNegotiation
     server = Server(fileSystem)
     libfuse = try LibfuseSession(server: server, options: options)
     self.options = options
@@ -55,15 +64,33 @@ public final class Session: Sendable {
     guard stat(path, &folder) == 0 else { throw Errno(rawValue: errno) }
     try libfuse.mount(at: path)
     do throws(Errno) {
-      let connection = try Connection(descriptor: libfuse.descriptor)
-      try libfuse.takeOverTransport(over: libfuse.descriptor)
-      state.withLock {
-        $0.connection = connection
-        $0.phase = .mounted
-      }
+      try connect()
     } catch {
       libfuse.unmount()
       throw error
+    }
+  }
+
+  /// Goes on with a mount that another process served until it ended. Nothing may be served there any more.
+  ///
+  /// The kernel is not asked again what it offers: it is as it was. What was read and not answered it sends again,
+  /// marked as such (``RequestNumber/isResent``). Throws `EOPNOTSUPP` where the kernel cannot do that.
+  ///
+  /// - Parameter unmount: takes the mount away; called at most once, at the end.
+  public func adopt(_ continuation: Continuation, unmount: @escaping @Sendable () -> Void) throws(Errno) {
+    guard state.withLock({ $0.phase == .new }) else { throw .resourceBusy }
+    guard continuation.canResend else { throw .notSupported }
+    try libfuse.adopt(continuation.descriptor)
+    state.withLock { $0.adopted = (continuation, unmount) }
+    try connect()
+  }
+
+  private func connect() throws(Errno) {
+    let connection = try Connection(descriptor: libfuse.descriptor, progress: options.progress)
+    try libfuse.takeOverTransport(over: libfuse.descriptor)
+    state.withLock {
+      $0.connection = connection
+      $0.phase = .mounted
     }
   }
 
@@ -85,12 +112,15 @@ public final class Session: Sendable {
       state.wakeAll()
     }
 
-    guard let agreed = try negotiate(over: connection) else { return }
+    let adopted = state.withLock { $0.adopted?.continuation }
+    let agreement = if let adopted { negotiated(adopted) } else { try negotiate(over: connection) }
+    guard let agreed = agreement else { return }
     state.withLock { $0.phase = .serving }
     notifier.open(device: connection.descriptor, passthrough: agreed.contains(.passthrough))
     defer { notifier.closeDevice() }
     server.fileSystem.mounted(notifier)
     defer { server.fileSystem.unmounted() }
+    if adopted != nil { try Outgoing.requestResend(over: connection.descriptor) }
     try serve(connection)
     if let failure = state.withLock({ $0.failure }) { throw failure }
   }
@@ -119,23 +149,40 @@ public final class Session: Sendable {
         return true
       }
     }
-    if wasMounted { libfuse.unmount() }
+    guard wasMounted else { return }
+    // An adopted mount is not libfuse's to take away: it knows the descriptor only.
+    libfuse.unmount()
+    state.withLock { $0.adopted?.unmount }?()
+  }
+
+  /// Stops and waits until ``run()`` is done, and leaves the mount to whoever takes it over. Not from a handler of the
+  /// file system.
+  public func leave() {
+    stop()
+    state.wait { state -> Void? in
+      switch state.phase {
+      case .negotiating, .serving: return nil
+      case .new, .unmounted, .mounted, .ended: return ()
+      }
+    }
   }
 
   // MARK: Serving
 
   /// Answers the kernel's first request, INIT, and returns what was agreed; nil where it never came.
   private func negotiate(over connection: Connection) throws(Errno) -> InitFlags? {
-    let wanted = InitFlags.wanted(passthrough: options.passthrough, clearsPrivileges: options.clearsPrivileges)
     let worker = Worker(polling: 0)
     let arrival = worker.occupy { worker -> Connection.Arrival in
       let arrival = connection.receive(into: worker.requestBuffer, patience: &worker.patience)
       if case .request(let size) = arrival {
         let request = UnsafeMutableRawBufferPointer(rebasing: worker.requestBuffer[..<size])
-        if let offer = InitRequest(UnsafeRawBufferPointer(request)) {
-          worker.patchNextReply(.agree(wanted: wanted, offered: offer.offered))
-        }
-        libfuse.process(request)
+        let copy = Array(request)
+        agree(
+          to: request,
+          InitFlags.wanted(passthrough: options.passthrough, clearsPrivileges: options.clearsPrivileges), worker)
+        onNegotiation?(
+          Continuation(
+            descriptor: connection.descriptor, initialization: copy, agreed: worker.agreed.rawValue))
       }
       return arrival
     }
@@ -144,6 +191,27 @@ public final class Session: Sendable {
     case .stopped, .gone: return nil
     case .failed(let error): throw error
     }
+  }
+
+  /// Serves INIT.
+  private func agree(to request: UnsafeMutableRawBufferPointer, _ wanted: InitFlags, _ worker: Worker) {
+    if let offer = InitRequest(UnsafeRawBufferPointer(request)) {
+      worker.patchNextReply(.agree(wanted: wanted, offered: offer.offered))
+    }
+    libfuse.process(request)
+  }
+
+  /// As ``negotiate(over:)``, of what was agreed with an earlier server: libfuse is told, the kernel is not.
+  private func negotiated(_ continuation: Continuation) -> InitFlags {
+    let worker = Worker(polling: 0)
+    worker.isReplaying = true
+    worker.occupy { worker in
+      worker.requestBuffer.copyBytes(from: continuation.initialization)
+      agree(
+        to: UnsafeMutableRawBufferPointer(rebasing: worker.requestBuffer[..<continuation.initialization.count]),
+        InitFlags(rawValue: continuation.agreed), worker)
+    }
+    return worker.agreed
   }
 
   private func serve(_ connection: Connection) throws(Errno) {

@@ -20,6 +20,8 @@ public struct Caller: Sendable {
   public let group: gid_t
   /// The thread that made the system call, in the server's PID namespace; 0 where it has no number there.
   public let process: pid_t
+  /// The request in which it called.
+  public let request: RequestNumber
 }
 
 /// What `stat` returns, and how long the kernel may believe it.

@@ -17,7 +17,8 @@ internal import SystemPackage
 package final class MountTree: FileSystem {
   package let storage: Storage
   let nodes: NodeTable
-  let handles = HandleTable()
+  let handles: HandleTable
+  let renames: RenameLog
   let folders: FolderCache
   let markers = MarkerDrafts()
   let policy = CachePolicy()
@@ -32,10 +33,12 @@ package final class MountTree: FileSystem {
 
   /// - Parameters:
   ///   - storage: initialized.
+  ///   - state: what outlives this server, or what an earlier one left there.
   ///   - descriptorLimit: how many descriptors the process may have.
   ///   - onReady: called once, when the kernel has connected.
   package init(
-    storage: Storage, descriptorLimit: Int, logger: Logger, onReady: @escaping @Sendable () -> Void = {}
+    storage: Storage, state: SharedState, descriptorLimit: Int, logger: Logger,
+    onReady: @escaping @Sendable () -> Void = {}
   ) throws(StorageError) {
     self.storage = storage
     self.logger = logger
@@ -47,7 +50,9 @@ package final class MountTree: FileSystem {
     let identity = try StorageError.wrap("opening the storage root") { () throws(Errno) in
       FileIdentity(try Sys.stat(storage.root.descriptor))
     }
-    nodes = NodeTable(root: identity)
+    nodes = NodeTable(state.nodes, root: identity)
+    handles = HandleTable(state)
+    renames = RenameLog(state.intents)
     storage.observer = self
   }
 

@@ -60,8 +60,20 @@ public final class Storage: Sendable {
   /// - Parameter user: who has the root, for the message that a second one gets.
   /// - Throws: ``StorageError/inUse(_:)`` where somebody has.
   public func initialize(as user: String = "another program") throws(StorageError) {
+    _ = try initialize(as: user, inheriting: nil)
+  }
+
+  /// As ``initialize(as:)``, where what an earlier process had open lives on.
+  ///
+  /// - Returns: the staged names of those open files that have no other yet.
+  package func initialize(
+    as user: String, inheriting inheritance: Inheritance?
+  ) throws(StorageError) -> [FileIdentity: FileName] {
     let isNew = (try? Sys.stat(Layout.privateFolder, in: root.descriptor)) == nil
-    let lock = try RootLock.take(root, by: user)
+    let lock =
+      if let inheritance { try RootLock(inherited: inheritance.lock, by: user) } else {
+        try RootLock.take(root, by: user)
+      }
     try StorageError.wrap("making the documented folders") { () throws(Errno) in
       // Later the mode is whatever it was changed to.
       if isNew { try Sys.chmod(root.descriptor, mode_t(Layout.folderMode)) }
@@ -77,17 +89,24 @@ public final class Storage: Sendable {
       SharedDescriptor(try root.openFolder([Layout.privateFolder, Layout.uploadData]))
     }
     let recovery = Recovery(
-      root: root, staging: folder, uploadData: dataFolder, refusals: refusals, sameBoot: lock.sameBoot)
+      root: root, staging: folder, uploadData: dataFolder, refusals: refusals, sameBoot: lock.sameBoot,
+      open: inheritance?.open ?? [], isGoingOn: inheritance != nil)
     let found = try recovery.run()
     let sessions = try SessionRecovery(
-      root: root, dataFolder: dataFolder, refusals: refusals, sameBoot: lock.sameBoot
+      root: root, dataFolder: dataFolder, refusals: refusals, sameBoot: lock.sameBoot,
+      chunksInUse: inheritance?.chunks ?? [:]
     ).run()
     uploads.begin(dataFolder: dataFolder, with: sessions)
     for file in found.adopted { pending.add(file.name, in: file.folder, staged: file.staged) }
     let staging = Staging(folder: folder, firstNumber: found.firstNumber, sizes: sizes)
+    for (file, name) in found.unsettled { staging.settle(name, file) }
     opened.withLock { $0 = Opened(staging: staging, privateFolder: privateFolder, lock: lock.descriptor) }
     try loadUsage(privateFolder.raw, adopted: found.adopted)
+    return found.open
   }
+
+  /// The descriptor that holds the root's lock; -1 while the root is not in use.
+  package var lockDescriptor: CInt { opened.withLock { $0?.lock.raw ?? -1 } }
 
   /// Waits until everything published is on disk and leaves the figures for the next start.
   public func close() throws(StorageError) {

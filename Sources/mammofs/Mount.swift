@@ -2,7 +2,7 @@ import ArgumentParser
 import Glibc
 import Logging
 import MammoMount
-import Synchronization
+import StorageCore
 
 struct Mount: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -29,11 +29,17 @@ struct Mount: ParsableCommand {
   @Option(help: ArgumentHelp("Finished upload sessions stay so long.", valueName: "minutes"))
   var sessionLinger = 60.0
 
+  @Option(help: ArgumentHelp("A server that reads no requests for so long is replaced; 0 never.", valueName: "seconds"))
+  var watchdog: Int64 = 30
+
   @Option(help: .hidden)
   var readyDescriptor: Int32?
 
+  @Option(help: .hidden)
+  var takeOver: Int32?
+
   func validate() throws {
-    guard tempMaxAge >= 0, cleanupInterval > 0, sessionLinger >= 0,
+    guard tempMaxAge >= 0, cleanupInterval > 0, sessionLinger >= 0, (0..<1_000_000).contains(watchdog),
       [tempMaxAge, cleanupInterval, sessionLinger].allSatisfy({ $0 < 1e6 })
     else { throw ValidationError("ages and intervals are positive numbers below a million") }
     guard !mountPoint.isEmpty, root != "" else { throw ValidationError("a folder's path is not empty") }
@@ -41,30 +47,28 @@ struct Mount: ParsableCommand {
 
   func run() throws {
     let flags = try MountFlags(options, privileged: geteuid() == 0)
+    if let takeOver {
+      // Started by the supervisor of a mount, which this program is now.
+      let state = try SharedState(inherited: takeOver)
+      return try serve(settings(root: Settings.root(root), mountPoint, flags), state, inBackground: !foreground)
+    }
     if let readyDescriptor {
       // In the background. Whoever started this has looked at the folders, and cleans up after it.
-      let ready = Background.Readiness(readyDescriptor)
-      do {
-        try serve(settings(root: Settings.root(root), mountPoint, flags), inBackground: true) { ready.done() }
-      } catch {
-        ready.failed("\(error)")
-        throw error
-      }
-      return
+      return try serve(
+        settings(root: Settings.root(root), mountPoint, flags), SharedState(), inBackground: true,
+        ready: Background.Readiness(readyDescriptor))
     }
     var folders = try MountFolders(root: Settings.root(root), mountPoint: mountPoint)
     try folders.make()
-    let hasBegun = Atomic(false)
+    let state = try SharedState()
     do {
       if foreground {
-        try serve(settings(root: folders.root, folders.mountPoint, flags), inBackground: false) {
-          hasBegun.store(true, ordering: .relaxed)
-        }
+        try serve(settings(root: folders.root, folders.mountPoint, flags), state, inBackground: false)
       } else {
         try Background.start(arguments(root: folders.root, mountPoint: folders.mountPoint))
       }
     } catch {
-      if !hasBegun.load(ordering: .relaxed) { folders.takeBack() }
+      if state.phase == .starting { folders.takeBack() }
       throw error
     }
   }
@@ -81,22 +85,43 @@ struct Mount: ParsableCommand {
     var arguments = ["mount", "--root", root]
     for option in options { arguments += ["-o", option] }
     arguments += ["--temp-max-age", "\(tempMaxAge)", "--cleanup-interval", "\(cleanupInterval)"]
-    return arguments + ["--session-linger", "\(sessionLinger)", "--", mountPoint]
+    return arguments + ["--session-linger", "\(sessionLinger)", "--watchdog", "\(watchdog)", "--", mountPoint]
   }
 
   private func serve(
-    _ options: ServerOptions, inBackground: Bool, onReady: @escaping @Sendable () -> Void
+    _ options: ServerOptions, _ state: SharedState, inBackground: Bool, ready: Background.Readiness? = nil
   ) throws {
     LoggingSystem.bootstrap(StreamLogHandler.standardError)
     var logger = Logger(label: "mammofs")
     logger.logLevel = .info
-    let server = try MountServer(options, logger: logger) {
-      onReady()
-      ServiceManager.notify("READY=1\nSTATUS=serving \(options.root) at \(options.mountPoint)")
+    var arguments = self.arguments(root: options.root, mountPoint: options.mountPoint).dropFirst()
+    if foreground { arguments = ["--foreground"] + arguments }
+    let supervisor = Supervisor(
+      state, mountPoint: options.mountPoint, patience: watchdog, arguments: Array(arguments), logger: logger)
+    let outcome = try supervisor.run { [logger] in
+      // Of the first server only: what has the descriptor's number later is something else.
+      let ready = state.phase == .starting ? ready : nil
+      do {
+        let server = try MountServer(options, state: state, logger: logger) {
+          ready?.done()
+          ServiceManager.notify("READY=1\nSTATUS=serving \(options.root) at \(options.mountPoint)")
+        }
+        if inBackground { try Background.logToRoot(options.root) }
+        // It holds no folder busy.
+        _ = chdir("/")
+        try server.run()
+      } catch {
+        ready?.failed("\(error)")
+        throw error
+      }
     }
-    if inBackground { try Background.logToRoot(options.root) }
-    // The server holds no folder busy.
-    _ = chdir("/")
-    try server.run()
+    switch outcome {
+    case .served: return
+    case .ended(let status): if status != 0 { throw ExitCode(status) }
+    case .gaveUp(let reason):
+      let sentence = "\(options.mountPoint) is unmounted: \(reason)"
+      logger.critical("\(sentence)")
+      throw Failure(sentence)
+    }
   }
 }

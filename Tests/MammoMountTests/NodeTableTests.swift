@@ -6,7 +6,13 @@ import Testing
 
 @Suite("The table of nodes")
 struct NodeTableTests {
-  private let table = NodeTable(root: FileIdentity(device: 1, inode: 1))
+  private let state: SharedState
+  private let table: NodeTable
+
+  init() throws {
+    state = try SharedState()
+    table = NodeTable(state.nodes, root: FileIdentity(device: 1, inode: 1))
+  }
 
   private func node(_ name: FileName, _ inode: UInt64, in parent: NodeID = .root) -> Node {
     Node(place: .workspaceEntry, parent: parent, name: name, identity: FileIdentity(device: 1, inode: inode))

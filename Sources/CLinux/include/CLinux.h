@@ -69,6 +69,20 @@ int lx_umount(const char *path, int flags);
 int lx_set_cloexec(int fd);
 // memfd_create(2): a file without a name, for text that only this process reads.
 int lx_memfd(const char *name);
+// A process that shares this one's table of descriptors and nothing else (clone(2) with CLONE_FILES): what either
+// opens the other has, and the table lives as long as one of them. Returns 0 in the new process. To be called while
+// the process has one thread; the new one then works on a thread of its own making, because the C library does not
+// know the number of the one that it begins with.
+int lx_fork_sharing_descriptors(void);
+// Blocks the signals that end a supervisor, and SIGCHLD, in this thread.
+int lx_block_supervisor_signals(void);
+// Waits for one of those, `milliseconds` at most; returns its number, or 0.
+int lx_wait_for_supervisor_signal(int milliseconds);
+// mmap(2), shared, of the first `size` bytes of a memory file that is made as long; NULL where it fails.
+void *lx_map_shared(int fd, size_t size);
+// madvise(MADV_REMOVE): gives pages of a shared memory file back; they read as zeros.
+int lx_remove_pages(void *start, size_t size);
+int lx_clear_cloexec(int fd);
 // Blocks the signals that end a server, in this thread and those it starts, and returns a signalfd for them.
 int lx_signalfd_for_end(void);
 // setrlimit(RLIMIT_NOFILE) to the hard limit; returns the limit in force.

@@ -51,10 +51,13 @@ final class Server: Sendable {
 
 extension Caller {
   init(_ request: fuse_req_t) {
+    // libfuse calls on the thread that has read the request.
+    let number = Worker.current?.request ?? RequestNumber(rawValue: 0)
     if let context = fuse_req_ctx(request) {
-      self.init(user: context.pointee.uid, group: context.pointee.gid, process: context.pointee.pid)
+      self.init(
+        user: context.pointee.uid, group: context.pointee.gid, process: context.pointee.pid, request: number)
     } else {
-      self.init(user: uid_t.max, group: gid_t.max, process: 0)
+      self.init(user: uid_t.max, group: gid_t.max, process: 0, request: number)
     }
   }
 }

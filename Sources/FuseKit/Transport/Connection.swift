@@ -12,9 +12,13 @@ final class Connection: Sendable {
   /// The largest request: a WRITE of 1 MiB with its header, and room to spare.
   static let requestSize = (1 << 20) + (64 << 10)
 
+  /// Counts the requests that were read.
+  private let progress: ProgressCounter?
+
   /// `descriptor` stays its opener's to close.
-  init(descriptor: CInt) throws(Errno) {
+  init(descriptor: CInt, progress: ProgressCounter? = nil) throws(Errno) {
     self.descriptor = descriptor
+    self.progress = progress
     // Non-blocking, so that trying is possible and stopping can interrupt the wait.
     guard mfs_set_nonblocking(descriptor) == 0 else { throw Errno(rawValue: errno) }
     stopEvent = mfs_eventfd()
@@ -51,6 +55,7 @@ final class Connection: Sendable {
       if stopping.load(ordering: .relaxed) { return .stopped }
       let size = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
       if size > 0 {
+        progress?.increment()
         if mayPoll { patience.arrived(after: monotonicNanoseconds() &- start) }
         return .request(size)
       }

@@ -1,5 +1,6 @@
 internal import CFuse
 import Glibc
+import SystemPackage
 
 /// A change to the reply that this thread is about to send, for what libfuse cannot say.
 enum ReplyPatch {
@@ -15,7 +16,21 @@ enum Outgoing {
     if let worker = Worker.current, let patch = worker.takePatch(), let parts, count >= 2 {
       apply(patch, header: parts[0], body: parts[Int(count) - 1], worker)
     }
+    if Worker.current?.isReplaying ?? false { return size(of: parts, count) }
     return writev(descriptor, parts, count)
+  }
+
+  private static func size(of parts: UnsafeMutablePointer<iovec>?, _ count: CInt) -> Int {
+    (0..<Int(count)).reduce(0) { $0 + (parts?[$1].iov_len ?? 0) }
+  }
+
+  /// Has the kernel send again what was read and not answered.
+  ///
+  /// FUSE_NOTIFY_RESEND, Linux 6.9: a `struct fuse_out_header` with the notification's code in the place of an error.
+  static func requestResend(over descriptor: CInt) throws(Errno) {
+    let message: [UInt32] = [16, 7, 0, 0]
+    let written = message.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+    guard written == 16 else { throw Errno(rawValue: errno) }
   }
 
   /// `header` is `struct fuse_out_header { u32 len; i32 error; u64 unique }`.

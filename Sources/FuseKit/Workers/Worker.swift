@@ -10,6 +10,8 @@ final class Worker {
     byteCount: Connection.requestSize, alignment: 4096)
   private var replyBuffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
   private var patch: ReplyPatch?
+  /// Replies of this thread reach nobody: what it serves has been answered before.
+  var isReplaying = false
   /// What the reply to INIT agreed to, once this thread has sent it.
   var agreed: InitFlags = []
   var patience: Patience
@@ -39,6 +41,11 @@ final class Worker {
   func takePatch() -> ReplyPatch? {
     defer { patch = nil }
     return patch
+  }
+
+  /// The kernel's number of the request under way.
+  var request: RequestNumber {
+    RequestNumber(rawValue: requestBuffer.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
   }
 
   // MARK: The worker of this thread

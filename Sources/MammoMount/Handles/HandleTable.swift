@@ -4,6 +4,8 @@ internal import Synchronization
 internal import SystemPackage
 
 /// What the kernel's handle numbers mean.
+///
+/// Each handle has a record that outlives the server (``HandleRecord``), from which the next one makes it again.
 final class HandleTable: Sendable {
   enum Handle: Sendable {
     case file(OpenFile)
@@ -13,25 +15,73 @@ final class HandleTable: Sendable {
     case marker(MarkerDraft)
   }
 
+  fileprivate struct Entry {
+    let handle: Handle
+    let slot: Int
+  }
+
   fileprivate struct Table {
-    var next: UInt64 = 1
-    var handles: [HandleID: Handle] = [:]
+    let state: SharedState
+    /// Slots of records that are free again, and how many were ever used.
+    var free: [Int] = []
+    var used: Int
+    var handles: [HandleID: Entry] = [:]
     /// Files that are open, with a name or without.
     var inodes: [NodeID: OpenInode] = [:]
     /// Those that have a name.
     var named: [FileIdentity: OpenInode] = [:]
   }
 
-  private let table = Mutex(Table())
+  private let table: Mutex<Table>
+  private let records: HandleRecords
 
-  subscript(id: HandleID) -> Handle? { table.withLock { $0.handles[id] } }
+  init(_ state: SharedState) {
+    let records = state.handles
+    let free = records.slots.filter { records[$0].id == 0 }
+    self.records = records
+    table = Mutex(Table(state: state, free: free, used: records.slots.count))
+  }
 
-  func insert(_ handle: Handle) -> HandleID {
-    table.withLock { $0.insert(handle) }
+  subscript(id: HandleID) -> Handle? { table.withLock { $0.handles[id]?.handle } }
+
+  func insert(_ handle: Handle, _ record: HandleRecord) -> HandleID {
+    table.withLock { table in
+      let slot = table.takeSlot()
+      return table.insert(handle, record, in: slot)
+    }
   }
 
   @discardableResult
-  func remove(_ id: HandleID) -> Handle? { table.withLock { $0.handles.removeValue(forKey: id) } }
+  func remove(_ id: HandleID) -> Handle? { table.withLock { $0.remove(id) } }
+
+  /// Makes a handle of an earlier server again, with its number.
+  func adopt(_ handle: Handle, _ id: HandleID, in slot: Int) {
+    table.withLock { $0.handles[id] = Entry(handle: handle, slot: slot) }
+  }
+
+  /// The handle that a request had opened before the server that it was sent to ended.
+  func opened(by request: RequestNumber) -> (id: HandleID, handle: Handle)? {
+    guard request.isResent else { return nil }
+    return table.withLock { table in
+      for (id, entry) in table.handles where records[entry.slot].request == request.original.rawValue {
+        return (id, entry.handle)
+      }
+      return nil
+    }
+  }
+
+  func slot(of id: HandleID) -> HandleRecords.Slot? { table.withLock { $0.handles[id]?.slot }.map(slot) }
+
+  /// The record of a handle of an earlier server.
+  func slot(_ index: Int) -> HandleRecords.Slot { HandleRecords.Slot(records: records, index: index) }
+
+  /// A handle of an earlier server could not be made again.
+  func drop(_ slot: Int) {
+    table.withLock { table in
+      table.state.handles.end(slot)
+      table.free.append(slot)
+    }
+  }
 
   // MARK: Open files
 
@@ -45,8 +95,8 @@ final class HandleTable: Sendable {
 
   func isOpen(_ identity: FileIdentity) -> Bool {
     let (inode, isListed) = table.withLock { table in
-      let isListed = table.handles.values.contains { handle in
-        if case .folder(let folder) = handle { folder.identity == identity } else { false }
+      let isListed = table.handles.values.contains { entry in
+        if case .folder(let folder) = entry.handle { folder.identity == identity } else { false }
       }
       return (table.named[identity], isListed)
     }
@@ -59,22 +109,42 @@ final class HandleTable: Sendable {
   ///
   /// - Parameter hasName: one that has none any more is found by its node only; its identity may be another's soon.
   func insert(
-    _ node: NodeID, _ identity: FileIdentity, hasName: Bool, makeInode: () -> OpenInode,
-    _ makeFile: (OpenInode) -> OpenFile
+    _ record: HandleRecord, _ identity: FileIdentity, hasName: Bool, makeInode: () -> OpenInode,
+    _ makeFile: (OpenInode, HandleRecords.Slot) -> OpenFile
   ) -> (file: OpenFile, id: HandleID) {
+    let node = NodeID(rawValue: record.node)
     // Made outside the table's lock, because it asks the kernel for a backing id.
     let inode = inode(of: node) ?? makeInode()
-    let file = makeFile(inode)
+    let slot = table.withLock { $0.takeSlot() }
+    let file = makeFile(inode, HandleRecords.Slot(records: records, index: slot))
+    var record = record
+    record.backing = inode.backing ?? 0
+    record.failure = inode.booking.withLock { $0.failure?.rawValue ?? 0 }
     let id = table.withLock { table in
       table.inodes[node] = inode
       if hasName { table.named[identity] = inode }
-      return table.insert(.file(file))
+      return table.insert(.file(file), record, in: slot)
     }
-    inode.booking.withLock { booking in
+    enter(file, id, hasName: hasName)
+    return (file, id)
+  }
+
+  /// As ``insert(_:_:hasName:makeInode:_:)``, of an open of an earlier server.
+  func adopt(_ file: OpenFile, _ id: HandleID, hasName: Bool) {
+    let inode = file.inode
+    table.withLock { table in
+      table.inodes[inode.node] = inode
+      if hasName { table.named[inode.identity] = inode }
+      table.handles[id] = Entry(handle: .file(file), slot: file.record.index)
+    }
+    enter(file, id, hasName: hasName)
+  }
+
+  private func enter(_ file: OpenFile, _ id: HandleID, hasName: Bool) {
+    file.inode.booking.withLock { booking in
       booking.handles[id] = file
       if !hasName { booking.isUnlinked = true }
     }
-    return (file, id)
   }
 
   /// Removes an open of a file; returns the shared part where that was the last. The caller holds the file's lock.
@@ -85,7 +155,7 @@ final class HandleTable: Sendable {
       return booking.handles.isEmpty
     }
     return table.withLock { table in
-      table.handles[id] = nil
+      table.remove(id)
       guard isLast else { return nil }
       table.inodes[inode.node] = nil
       if table.named[inode.identity] === inode { table.named[inode.identity] = nil }
@@ -100,10 +170,25 @@ final class HandleTable: Sendable {
 }
 
 extension HandleTable.Table {
-  fileprivate mutating func insert(_ handle: HandleTable.Handle) -> HandleID {
-    let id = HandleID(rawValue: next)
-    next += 1
-    handles[id] = handle
+  fileprivate mutating func takeSlot() -> Int {
+    if let slot = free.popLast() { return slot }
+    // None of them is free: those that are taken and have no handle yet come before it, too.
+    defer { used += 1 }
+    return used
+  }
+
+  fileprivate mutating func insert(_ handle: HandleTable.Handle, _ record: HandleRecord, in slot: Int) -> HandleID {
+    let id = HandleID(rawValue: state.takeHandleNumber())
+    state.handles.begin(record, in: slot, as: id)
+    handles[id] = HandleTable.Entry(handle: handle, slot: slot)
     return id
+  }
+
+  @discardableResult
+  fileprivate mutating func remove(_ id: HandleID) -> HandleTable.Handle? {
+    guard let entry = handles.removeValue(forKey: id) else { return nil }
+    state.handles.end(entry.slot)
+    free.append(entry.slot)
+    return entry.handle
   }
 }

@@ -55,6 +55,8 @@ final class OpenFile: Sendable {
   let isWriter: Bool
   /// The thread that opened it.
   let opener: pid_t
+  /// What a later server knows of it.
+  let record: HandleRecords.Slot
   let state = Mutex(State())
 
   struct State: Sendable {
@@ -66,10 +68,23 @@ final class OpenFile: Sendable {
     var chunk: (session: UploadSession, name: FileName)?
   }
 
-  init(inode: OpenInode, descriptor: SharedDescriptor, isWriter: Bool, opener: pid_t) {
+  init(
+    inode: OpenInode, descriptor: SharedDescriptor, isWriter: Bool, opener: pid_t, record: HandleRecords.Slot
+  ) {
     self.inode = inode
     self.descriptor = descriptor
     self.isWriter = isWriter
     self.opener = opener
+    self.record = record
+  }
+
+  /// A write failed: later ones of this open fail the same way, and a new file is not whole.
+  func fail(_ error: Errno) {
+    state.withLock { $0.failure = $0.failure ?? error }
+    let all = inode.booking.withLock { booking in
+      booking.failure = error
+      return Array(booking.handles.values)
+    }
+    for file in all { file.record.note(failure: error) }
   }
 }

@@ -13,27 +13,20 @@ struct Node: Sendable {
 /// The inodes that the kernel refers to, by number.
 ///
 /// A node is found by the file's identity, so that hard links share one, and
-/// reached by a folder and a name; both numbers and records can be made again
-/// from the tree. A file that lost its last name is taken off the index at once,
+/// reached by a folder and a name. A file that lost its last name is taken off the index at once,
 /// because its inode number may be another file's the next moment. A node's number is
 /// never given out again: what somebody still remembers of it cannot be taken for another's.
+///
+/// The nodes themselves are in memory that outlives the server (``NodeRecords``), since the kernel goes on using their
+/// numbers; what finds them is made again from that.
 final class NodeTable: Sendable {
-  fileprivate struct Slot {
-    var node: Node
-    /// References that the kernel holds.
-    var lookups: UInt64
-    /// Nodes whose parent this is; they need it to be reached.
-    var children: UInt32 = 0
-    var isOrphan = false
-  }
-
   fileprivate struct Table {
-    var slots: [Slot?]
-    /// How often each slot was used before.
-    var generations: [UInt32] = [0]
-    var free: [Int] = []
-    var index: [FileIdentity: Int] = [:]
-    /// The further names of files that have several.
+    let records: NodeRecords
+    var cells: NameCells
+    /// Slots of before, for new nodes.
+    var free: [UInt32] = []
+    var index: [FileIdentity: UInt32] = [:]
+    /// The further names of files that have several. A later server learns them again when they are used.
     var otherNames: [Int: [Name]] = [:]
     /// Nodes that went and of which nobody has been told.
     var dropped: [NodeID] = []
@@ -45,44 +38,66 @@ final class NodeTable: Sendable {
     var place: Place
   }
 
+  /// Free slots beyond these give their memory back: 8 MiB.
+  fileprivate static let keptFree = 1 << 16
+
   private let table: Mutex<Table>
 
+  /// The nodes of an earlier server, or a table with the root alone.
+  ///
   /// - Parameter root: the identity of the storage root.
-  init(root: FileIdentity) {
-    let node = Node(place: .root, parent: .root, name: "", identity: root)
-    table = Mutex(Table(slots: [Slot(node: node, lookups: 1)], index: [root: 0]))
+  init(_ records: NodeRecords, root: FileIdentity) {
+    var new = Table(records: records, cells: records.recover())
+    if !records.isUsed(0) {
+      records.begin(Node(place: .root, parent: .root, name: "", identity: root), in: 0, &new.cells)
+    }
+    records[0].device = root.device
+    records[0].inode = root.inode
+    for slot in 0..<records.count {
+      if !records.isUsed(slot) {
+        new.free.append(UInt32(slot))
+      } else if !records.isOrphan(slot) {
+        new.index[records.identity(slot)] = UInt32(slot)
+      }
+    }
+    table = Mutex(new)
   }
 
   subscript(id: NodeID) -> Node? {
-    table.withLock { table in table[id]?.node }
+    table.withLock { table in table.isCurrent(id) ? table.records.node(id.slot) : nil }
   }
 
+  /// Which file a node is; quicker than the whole node.
+  func identity(of id: NodeID) -> FileIdentity? {
+    table.withLock { table in table.isCurrent(id) ? table.records.identity(id.slot) : nil }
+  }
+
+  func contains(_ id: NodeID) -> Bool { table.withLock { $0.isCurrent(id) } }
+
   /// Whether the file of a node has no name any more.
-  func isOrphan(_ id: NodeID) -> Bool { table.withLock { $0[id]?.isOrphan ?? true } }
+  func isOrphan(_ id: NodeID) -> Bool {
+    table.withLock { table in !table.isCurrent(id) || table.records.isOrphan(id.slot) }
+  }
 
   func find(_ identity: FileIdentity) -> (id: NodeID, node: Node)? {
     table.withLock { table in
-      guard let slot = table.index[identity], let entry = table.slots[slot] else { return nil }
-      return (table.id(of: slot), entry.node)
+      guard let slot = table.index[identity].map({ Int($0) }) else { return nil }
+      return (table.id(of: slot), table.records.node(slot))
     }
   }
 
   /// The node of a file that was found under a name, with one more reference.
   func reference(_ node: Node) -> NodeID {
     table.withLock { table in
-      if let slot = table.index[node.identity], table.slots[slot] != nil {
-        table.slots[slot]?.lookups += 1
-        table.addName(Name(parent: node.parent, name: node.name, place: node.place), to: slot)
+      if let slot = table.index[node.identity].map({ Int($0) }) {
+        table.records[slot].lookups += 1
+        table.addName(node, to: slot)
         return table.id(of: slot)
       }
-      let slot = table.free.popLast() ?? table.slots.count
-      if slot == table.slots.count {
-        table.slots.append(nil)
-        table.generations.append(0)
-      }
-      table.slots[slot] = Slot(node: node, lookups: 1)
-      table.slots[node.parent.slot]?.children += 1
-      table.index[node.identity] = slot
+      let slot = table.free.popLast().map { Int($0) } ?? table.records.count
+      table.records.begin(node, in: slot, &table.cells)
+      if table.isCurrent(node.parent) { table.records[node.parent.slot].children += 1 }
+      table.index[node.identity] = UInt32(slot)
       return table.id(of: slot)
     }
   }
@@ -90,9 +105,10 @@ final class NodeTable: Sendable {
   /// Takes references back. Returns the nodes that are gone with that: this one, and folders that only led to it.
   func forget(_ id: NodeID, count: UInt64) -> [NodeID] {
     table.withLock { table in
-      guard id != .root, let entry = table[id] else { return [] }
-      table.slots[id.slot]?.lookups -= min(count, entry.lookups)
+      guard id != .root, table.isCurrent(id) else { return [] }
+      table.records[id.slot].lookups -= min(count, table.records[id.slot].lookups)
       table.dropIfUnused(id.slot)
+      table.giveBack()
       defer { table.dropped.removeAll() }
       return table.dropped
     }
@@ -101,7 +117,7 @@ final class NodeTable: Sendable {
   /// A file has a new name instead of an old one.
   func renamed(_ identity: FileIdentity, from old: (NodeID, FileName), to new: Node) {
     table.withLock { table in
-      guard let slot = table.index[identity] else { return }
+      guard let slot = table.index[identity].map({ Int($0) }) else { return }
       let now = Name(parent: new.parent, name: new.name, place: new.place)
       table.removeName(Name(parent: old.0, name: old.1, place: new.place), from: slot)
       table.setPrimary(now, of: slot)
@@ -111,22 +127,32 @@ final class NodeTable: Sendable {
   /// One of a file's names is gone, but not its last.
   func lostName(_ identity: FileIdentity, _ name: FileName, in parent: NodeID) {
     table.withLock { table in
-      guard let slot = table.index[identity], let node = table.slots[slot]?.node else { return }
-      if node.parent == parent, node.name == name {
+      guard let slot = table.index[identity].map({ Int($0) }) else { return }
+      if table.isPrimary(parent, name, of: slot) {
         guard let other = table.otherNames[slot]?.popLast() else { return }
         table.setPrimary(other, of: slot)
       } else {
-        table.removeName(Name(parent: parent, name: name, place: node.place), from: slot)
+        table.removeName(Name(parent: parent, name: name, place: .workspaceEntry), from: slot)
       }
     }
+  }
+
+  /// What was last reached by a name has lost it, before this server began.
+  func unlinked(_ name: FileName, in parent: NodeID) {
+    let identity = table.withLock { table in
+      (1..<max(1, table.records.count)).first { slot in
+        table.records.isUsed(slot) && !table.records.isOrphan(slot) && table.isPrimary(parent, name, of: slot)
+      }.map { table.records.identity($0) }
+    }
+    if let identity { unlinked(identity) }
   }
 
   /// A file's last name is gone; what is open of it lives on.
   @discardableResult
   func unlinked(_ identity: FileIdentity) -> NodeID? {
     table.withLock { table in
-      guard let slot = table.index.removeValue(forKey: identity) else { return nil }
-      table.slots[slot]?.isOrphan = true
+      guard let slot = table.index.removeValue(forKey: identity).map({ Int($0) }) else { return nil }
+      table.records.orphan(slot)
       table.otherNames[slot] = nil
       return table.id(of: slot)
     }
@@ -134,24 +160,27 @@ final class NodeTable: Sendable {
 }
 
 extension NodeTable.Table {
-  /// The slot of a node, unless the number is one of before.
-  fileprivate subscript(id: NodeID) -> NodeTable.Slot? {
-    slots.indices.contains(id.slot) && generations[id.slot] == id.generation ? slots[id.slot] : nil
+  /// Whether a number is not one of before.
+  fileprivate func isCurrent(_ id: NodeID) -> Bool {
+    records.isUsed(id.slot) && records.generation(id.slot) == id.generation
   }
 
-  fileprivate func id(of slot: Int) -> NodeID { NodeID(slot: slot, generation: generations[slot]) }
+  fileprivate func id(of slot: Int) -> NodeID { NodeID(slot: slot, generation: records.generation(slot)) }
+
+  fileprivate func isPrimary(_ parent: NodeID, _ name: FileName, of slot: Int) -> Bool {
+    records[slot].parent == parent.rawValue && records.hasName(slot, name)
+  }
 
   /// Notes one more name of a file, and makes it the one by which the file is reached.
-  fileprivate mutating func addName(_ name: NodeTable.Name, to slot: Int) {
-    guard let node = slots[slot]?.node else { return }
-    if node.parent == name.parent, node.name == name.name { return }
-    let before = NodeTable.Name(parent: node.parent, name: node.name, place: node.place)
+  fileprivate mutating func addName(_ node: Node, to slot: Int) {
+    if isPrimary(node.parent, node.name, of: slot) { return }
+    let old = records.node(slot)
     var others = otherNames[slot] ?? []
-    others.removeAll { $0.parent == name.parent && $0.name == name.name }
-    others.append(before)
+    others.removeAll { $0.parent == node.parent && $0.name == node.name }
+    others.append(NodeTable.Name(parent: old.parent, name: old.name, place: old.place))
     // Names that are no longer true are dropped when they are tried.
     otherNames[slot] = others.suffix(64)
-    setPrimary(name, of: slot)
+    setPrimary(NodeTable.Name(parent: node.parent, name: node.name, place: node.place), of: slot)
   }
 
   fileprivate mutating func removeName(_ name: NodeTable.Name, from slot: Int) {
@@ -161,35 +190,37 @@ extension NodeTable.Table {
   }
 
   fileprivate mutating func setPrimary(_ name: NodeTable.Name, of slot: Int) {
-    guard let old = slots[slot]?.node else { return }
-    slots[slot]?.node.parent = name.parent
-    slots[slot]?.node.name = name.name
-    slots[slot]?.node.place = name.place
-    if old.parent != name.parent {
-      slots[name.parent.slot]?.children += 1
-      slots[old.parent.slot]?.children -= 1
-      dropIfUnused(old.parent.slot)
+    let old = NodeID(rawValue: records[slot].parent)
+    records.move(slot, to: name.parent, name.name, name.place, &cells)
+    if old != name.parent {
+      if isCurrent(name.parent) { records[name.parent.slot].children += 1 }
+      leave(old)
     }
   }
 
-  fileprivate mutating func dropIfUnused(_ slot: Int) {
-    guard slot != 0, let entry = slots[slot], entry.lookups == 0, entry.children == 0 else { return }
-    if index[entry.node.identity] == slot { index[entry.node.identity] = nil }
-    otherNames[slot] = nil
-    slots[slot] = nil
-    dropped.append(id(of: slot))
-    generations[slot] &+= 1
-    free.append(slot)
-    slots[entry.node.parent.slot]?.children -= 1
-    dropIfUnused(entry.node.parent.slot)
+  /// One that led to something does not any more.
+  private mutating func leave(_ parent: NodeID) {
+    guard isCurrent(parent) else { return }
+    records[parent.slot].children -= min(1, records[parent.slot].children)
+    dropIfUnused(parent.slot)
   }
-}
 
-/// The slot, counted from 1 as the kernel wants it, in the lower half; how often the slot was used before in the upper.
-extension NodeID {
-  fileprivate var slot: Int { Int(rawValue & 0xFFFF_FFFF) - 1 }
-  fileprivate var generation: UInt32 { UInt32(rawValue >> 32) }
-  fileprivate init(slot: Int, generation: UInt32) {
-    self.init(rawValue: UInt64(generation) << 32 | UInt64(slot + 1))
+  fileprivate mutating func dropIfUnused(_ slot: Int) {
+    let record = records[slot]
+    guard slot != 0, record.lookups == 0, record.children == 0 else { return }
+    let identity = records.identity(slot)
+    if index[identity] == UInt32(slot) { index[identity] = nil }
+    otherNames[slot] = nil
+    dropped.append(id(of: slot))
+    records.end(slot, &cells)
+    free.append(UInt32(slot))
+    if free.count > NodeTable.keptFree { records.releasePage(of: slot) }
+    leave(NodeID(rawValue: record.parent))
+  }
+
+  /// The index gives memory back, too, once it is mostly empty.
+  fileprivate mutating func giveBack() {
+    guard index.capacity > NodeTable.keptFree, index.count < index.capacity / 8 else { return }
+    index = Dictionary(uniqueKeysWithValues: index.map { ($0.key, $0.value) })
   }
 }

@@ -1,20 +1,26 @@
-internal import Glibc
+package import Glibc
 internal import Logging
 package import StorageCore
 internal import SystemPackage
 
 /// How the command line reaches a running server: a socket in the storage root's private folder.
 ///
-/// One request a connection, a line: `cleanup SECONDS dry|real`. The answer is
+/// One request a connection, a line: `cleanup SECONDS dry|real`, `process`, or `upgrade FORMAT PROGRAM`. The answer is
 /// lines of `key value`, or one that begins with `refused` and says why.
 package final class ControlSocket: Sendable {
   private let storage: Storage
   private let housekeeping: Housekeeping
   private let options: ServerOptions
   private let logger: Logger
+  private let upgrade: @Sendable (String) -> Void
   static let name = "control"
 
-  init(storage: Storage, housekeeping: Housekeeping, options: ServerOptions, logger: Logger) {
+  /// - Parameter upgrade: ends the server for a program to take over.
+  init(
+    storage: Storage, housekeeping: Housekeeping, options: ServerOptions, logger: Logger,
+    upgrade: @escaping @Sendable (String) -> Void
+  ) {
+    self.upgrade = upgrade
     self.storage = storage
     self.housekeeping = housekeeping
     self.options = options
@@ -39,7 +45,12 @@ package final class ControlSocket: Sendable {
 
   private func answer(_ connection: CInt) {
     defer { close(connection) }
-    let words = UnixSocket.readLine(connection).split(separator: " ")
+    let line = UnixSocket.readLine(connection)
+    let words = line.split(separator: " ", maxSplits: 2)
+    if line == "process" { return UnixSocket.write(connection, "process \(getpid())\n") }
+    if words.count == 3, words[0] == "upgrade" {
+      return answerUpgrade(connection, format: String(words[1]), program: String(words[2]))
+    }
     guard words.count == 3, words[0] == "cleanup", let age = Int64(words[1]) else {
       return UnixSocket.write(connection, "refused the server of the mount does not know this request\n")
     }
@@ -50,6 +61,19 @@ package final class ControlSocket: Sendable {
     }
     let report = housekeeping.clean(olderThan: age, dryRun: words[2] == "dry")
     UnixSocket.write(connection, Self.text(report))
+  }
+
+  private func answerUpgrade(_ connection: CInt, format: String, program: String) {
+    guard UInt64(format) == SharedState.format else {
+      return UnixSocket.write(
+        connection,
+        "refused \(program) keeps what is open in another form than the server that runs; unmount, and mount again\n")
+    }
+    guard access(program, X_OK) == 0 else {
+      return UnixSocket.write(connection, "refused \(program) is no program that the server can start\n")
+    }
+    UnixSocket.write(connection, "process \(getpid())\n")
+    upgrade(program)
   }
 
   private static func text(_ report: CleanupReport) -> String {
@@ -82,5 +106,35 @@ package final class ControlSocket: Sendable {
       }
     }
     return report
+  }
+
+  /// The process of the server that has `root` in use; `nil` where none answers.
+  package static func process(root: String) -> pid_t? {
+    (try? ask(root: root, "process")).flatMap { $0?["process"] }.flatMap { pid_t($0) }
+  }
+
+  /// Has the server that has `root` in use end for `program` to take over.
+  ///
+  /// - Returns: the server's process; `nil` where none answers.
+  package static func upgrade(root: String, to program: String) throws(ServerFailure) -> pid_t? {
+    try ask(root: root, "upgrade \(SharedState.format) \(program)")?["process"].flatMap { pid_t($0) }
+  }
+
+  private static func ask(root: String, _ request: String) throws(ServerFailure) -> [String: String]? {
+    guard let folder = try? Sys.openFile("\(root)/\(Layout.privateFolder)"),
+      let connection = UnixSocket.connect(in: folder.raw, name: name)
+    else { return nil }
+    defer { close(connection) }
+    UnixSocket.write(connection, request + "\n")
+    let answer = UnixSocket.readAll(connection)
+    if answer.hasPrefix("refused ") {
+      throw ServerFailure(answer.dropFirst(8).split(separator: "\n").joined(separator: " "))
+    }
+    var values: [String: String] = [:]
+    for line in answer.split(separator: "\n") {
+      let parts = line.split(separator: " ", maxSplits: 1)
+      if parts.count == 2 { values[String(parts[0])] = String(parts[1]) }
+    }
+    return values.isEmpty ? nil : values
   }
 }

@@ -24,10 +24,12 @@ final class Housekeeping: Sendable {
     self.logger = logger
   }
 
-  func start() {
+  /// - Parameter goesOn: an earlier server of the mount has cleaned up at its beginning, and what came since is not old
+  ///   because it says so.
+  func start(goesOn: Bool) {
     clock.change { $0.isRunning = true }
     StorageCore.Thread.start("housekeeping") { [self] in
-      run()
+      run(firstCleanupIn: goesOn ? interval : 0)
       clock.change { $0.isRunning = false }
     }
   }
@@ -38,16 +40,19 @@ final class Housekeeping: Sendable {
     _ = clock.wait(until: nil) { state, _ in state.isRunning ? nil : () }
   }
 
-  private func run() {
+  /// Nanoseconds between cleanups.
+  private var interval: UInt64 { UInt64(max(60, options.cleanupInterval)) * 1_000_000_000 }
+
+  private func run(firstCleanupIn delay: UInt64) {
     var start = started
-    var nextCleanup = Clock.monotonic()
+    var nextCleanup = Clock.monotonic() + delay
     // Often enough that a session goes soon after its time.
     let pause = UInt64(min(60, max(1, options.sessionLinger / 4))) * 1_000_000_000
     while true {
       if Clock.monotonic() >= nextCleanup {
         clean(olderThan: options.tempMaxAge, leavingWhatChangedSince: start, dryRun: false)
         start = .max
-        nextCleanup = Clock.monotonic() + UInt64(max(60, options.cleanupInterval)) * 1_000_000_000
+        nextCleanup = Clock.monotonic() + interval
       }
       storage.removeFinishedSessions(linger: options.sessionLinger, at: Clock.now())
       let stopping: Void? = clock.wait(until: min(nextCleanup, Clock.monotonic() + pause)) { state, _ in

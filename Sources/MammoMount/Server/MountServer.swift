@@ -31,23 +31,31 @@ package final class MountServer: Sendable {
   private let options: ServerOptions
   private let session: Session
   private let logger: Logger
+  private let state: SharedState
 
-  /// Takes the storage root into use.
+  /// Takes the storage root into use, or goes on with the one that an earlier server of the mount had.
   ///
-  /// - Parameter onReady: called once, when the mount answers.
+  /// - Parameters:
+  ///   - state: what outlives this server; of a mount that is being served, what the earlier one left.
+  ///   - onReady: called once, when the mount answers.
   package init(
-    _ options: ServerOptions, logger: Logger, onReady: @escaping @Sendable () -> Void
+    _ options: ServerOptions, state: SharedState, logger: Logger, onReady: @escaping @Sendable () -> Void
   ) throws(ServerFailure) {
     self.options = options
     self.logger = logger
+    self.state = state
+    let heritage = state.phase == .serving ? Heritage(state) : nil
     // Modes are the callers' business.
     umask(0)
     let descriptors = Int(clamping: lx_raise_descriptor_limit())
     let tree: MountTree
     do throws(StorageError) {
       storage = try Storage(path: options.root)
-      try Self.take(storage, for: options.mountPoint)
-      tree = try MountTree(storage: storage, descriptorLimit: descriptors, logger: logger, onReady: onReady)
+      let staged = try Self.take(storage, for: options.mountPoint, heritage)
+      state.lock = storage.lockDescriptor
+      tree = try MountTree(
+        storage: storage, state: state, descriptorLimit: descriptors, logger: logger, onReady: onReady)
+      if let heritage { tree.takeOver(heritage, staged: staged, state.intents) }
     } catch {
       throw ServerFailure(error)
     }
@@ -56,20 +64,30 @@ package final class MountServer: Sendable {
     // What the kernel writes by itself nobody here can follow up.
     mount.passthrough = geteuid() == 0 && !flags.isSynchronous
     mount.clearsPrivileges = true
+    mount.progress = state.progress
     Session.setLog { logger.warning("libfuse: \($0)") }
     do throws(Errno) {
-      session = try Session(fileSystem: Self.served(tree, flags), options: mount)
+      session = try Session(fileSystem: Self.served(tree, flags), options: mount) { continuation in
+        state.continuation = continuation
+        state.phase = .serving
+      }
     } catch {
       throw ServerFailure("libfuse does not know one of the mount options \(mount.options.joined(separator: ","))")
     }
   }
 
   /// Takes the storage root into use, if need be after the server of an earlier mount has let go of it.
-  private static func take(_ storage: Storage, for mountPoint: String) throws(StorageError) {
+  ///
+  /// - Returns: the staged names of open files that have no other yet.
+  private static func take(
+    _ storage: Storage, for mountPoint: String, _ heritage: Heritage?
+  ) throws(StorageError) -> [FileIdentity: FileName] {
+    let user = "the mount at \(mountPoint) (pid \(getpid()))"
+    if let heritage { return try storage.initialize(as: user, inheriting: heritage.inheritance) }
     let deadline = Clock.monotonic() + 30_000_000_000
     while true {
       do throws(StorageError) {
-        return try storage.initialize(as: "the mount at \(mountPoint) (pid \(getpid()))")
+        return try storage.initialize(as: user, inheriting: nil)
       } catch {
         guard case .inUse = error, MountPoint.waitForLeaving(root: storage.path, until: deadline) else { throw error }
       }
@@ -85,15 +103,21 @@ package final class MountServer: Sendable {
   package func run() throws(ServerFailure) {
     let signals = lx_signalfd_for_end()
     let housekeeping = Housekeeping(storage: storage, options: options, logger: logger)
-    try mount()
-    logger.info("mounted", metadata: ["root": "\(storage.path)", "at": "\(options.mountPoint)"])
+    let goesOn = state.phase == .serving
+    if goesOn {
+      try takeOver()
+    } else {
+      try mount()
+      logger.info("mounted", metadata: ["root": "\(storage.path)", "at": "\(options.mountPoint)"])
+    }
     StorageCore.Thread.start("signals") { [session] in
       var record = [UInt8](repeating: 0, count: 128)
       if read(signals, &record, record.count) > 0 { session.stop() }
     }
     // What is mounted to be read only is to stay as it is.
-    if !options.flags.isReadOnly { housekeeping.start() }
-    let control = ControlSocket(storage: storage, housekeeping: housekeeping, options: options, logger: logger)
+    if !options.flags.isReadOnly { housekeeping.start(goesOn: goesOn) }
+    let control = ControlSocket(
+      storage: storage, housekeeping: housekeeping, options: options, logger: logger, upgrade: upgrade)
     control.start()
     var failure: Errno?
     do throws(Errno) {
@@ -101,13 +125,43 @@ package final class MountServer: Sendable {
     } catch {
       failure = error
     }
+    if let program = state.upgrade {
+      // Everything that was asked is answered. Whoever takes over finds the rest as after a crash.
+      logger.info("handing over", metadata: ["to": "\(program)", "at": "\(options.mountPoint)"])
+      _exit(0)
+    }
     session.unmount()
+    state.phase = .ended
     housekeeping.stop()
     do throws(StorageError) { try storage.close() } catch { throw ServerFailure(error) }
     logger.info("unmounted", metadata: ["at": "\(options.mountPoint)"])
     if let failure {
       throw ServerFailure("the mount at \(options.mountPoint) has ended: \(failure.description.lowercased())")
     }
+  }
+
+  /// Goes on with the mount that an earlier server served.
+  private func takeOver() throws(ServerFailure) {
+    guard let continuation = state.continuation else {
+      throw ServerFailure("the mount at \(options.mountPoint) cannot be taken over: nothing was left of its server")
+    }
+    let path = options.mountPoint
+    do throws(Errno) {
+      try session.adopt(continuation) { [logger] in
+        if let error = MountPoint.release(path) {
+          logger.error("cannot unmount", metadata: ["at": "\(path)", "error": "\(error)"])
+        }
+      }
+    } catch {
+      throw ServerFailure("the mount at \(options.mountPoint) cannot be taken over: \(error)")
+    }
+    logger.notice("taken over", metadata: ["root": "\(storage.path)", "at": "\(path)"])
+  }
+
+  /// Ends this server, answering what was asked, for `program` to take over.
+  private func upgrade(to program: String) {
+    state.upgrade = program
+    session.stop()
   }
 
   /// Mounts, and says why where that fails.

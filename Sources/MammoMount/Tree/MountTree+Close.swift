@@ -34,8 +34,7 @@ extension MountTree {
     }
     let figures = try Sys.fileSystem(of: file.descriptor)
     guard UInt64(figures.f_bfree) * UInt64(figures.f_frsize) < Self.fullDisk else { return }
-    file.state.withLock { $0.failure = .noSpace }
-    file.inode.booking.withLock { $0.failure = .noSpace }
+    file.fail(.noSpace)
     throw Errno.noSpace
   }
 
@@ -64,6 +63,7 @@ extension MountTree {
     let chunk = file.state.withLock { state -> (session: UploadSession, name: FileName)? in
       guard state.isClosing != isClosing else { return nil }
       state.isClosing = isClosing
+      file.record.note(isClosing: isClosing)
       return state.chunk
     }
     if let chunk { chunk.session.closing(chunk.name, isClosing) }

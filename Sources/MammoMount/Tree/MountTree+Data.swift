@@ -60,8 +60,7 @@ extension MountTree {
       }
       return bytes.count
     } catch {
-      file.state.withLock { $0.failure = error }
-      file.inode.booking.withLock { $0.failure = error }
+      file.fail(error)
       throw error
     }
   }

@@ -13,7 +13,8 @@ extension MountTree {
       let descriptor = SharedDescriptor(try Sys.reopen(folder.descriptor, O_RDONLY | O_DIRECTORY))
       return handles.insert(
         .folder(
-          OpenFolder(node: node, place: folder.node.place, identity: folder.node.identity, descriptor: descriptor)))
+          OpenFolder(node: node, place: folder.node.place, identity: folder.node.identity, descriptor: descriptor)),
+        HandleRecord(.folder, node: node, request: caller.request, descriptor: descriptor.raw))
     }
   }
 

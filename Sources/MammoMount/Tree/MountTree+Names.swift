@@ -7,7 +7,7 @@ package import SystemPackage
 /// Making and removing names.
 extension MountTree {
   package func makeDirectory(
-    _ name: EntryName, in parent: NodeID, mode: mode_t, _ caller: Caller
+    _ name: EntryName, in parent: NodeID, mode: Glibc.mode_t, _ caller: Caller
   ) throws(Errno) -> Entry {
     try answering("mkdir", parent, name) {
       let folder = try folder(parent)
@@ -15,7 +15,10 @@ extension MountTree {
       let place = try folderPlace(name, in: folder)
       return try storage.gate.changing {
         let isWorkspace = place == .workspaceEntry
-        try Sys.makeFolder(name, in: folder.descriptor, mode: isWorkspace ? mode & 0o7777 : mode_t(Layout.folderMode))
+        try onceOnly(caller.request, .fileExists) { () throws(Errno) in
+          try Sys.makeFolder(
+            name, in: folder.descriptor, mode: isWorkspace ? mode & 0o7777 : mode_t(Layout.folderMode))
+        }
         let group = try Root.inheritedGroup(of: folder.descriptor.raw) ?? caller.group
         if caller.user != process.user || group != process.group {
           do throws(Errno) {
@@ -53,7 +56,9 @@ extension MountTree {
       let folder = try folder(parent)
       let name = FileName(nulTerminated: name.nulTerminated)
       let place = try existingPlace(name, in: folder)
-      guard let found = try find(name, in: folder) else { throw Errno.noSuchFileOrDirectory }
+      guard let found = try find(name, in: folder) else {
+        return try wasRemoved(name, in: folder, by: caller.request)
+      }
       guard found.stat.isFolder else { throw Errno.notDirectory }
       let identity = FileIdentity(found.stat)
       try storage.gate.changing {
@@ -93,6 +98,9 @@ extension MountTree {
       let folder = try folder(parent)
       let name = FileName(nulTerminated: name.nulTerminated)
       let place = try existingPlace(name, in: folder)
+      if caller.request.isResent, place != .marker, try find(name, in: folder) == nil {
+        return try wasRemoved(name, in: folder, by: caller.request)
+      }
       if place == .marker { return try unlinkMarker(in: folder) }
       guard place == .chunk, let session = sessionIfAny(folder) else { return try unlink(name, in: folder, place) }
       try session.changing(finished: true) { try unlinkChunk(name, in: folder, session) }

@@ -9,14 +9,18 @@ extension MountTree {
   package func open(_ node: NodeID, flags: Int32, _ caller: Caller) throws(Errno) -> OpenedFile {
     try answering("open", node) {
       let record = try self.node(node)
+      if let opened = openedBefore(caller.request, record) { return opened }
       let isWriting = flags & O_ACCMODE != O_RDONLY
       switch record.place {
       case .rootStats, .rootErrors, .userStats, .sessionStats:
         guard !isWriting, flags & O_TRUNC == 0 else { throw StorageError.readOnly(record.name.description) }
         return OpenedFile(
-          handle: handles.insert(.snapshot(try virtualContent(record))), service: .direct, skipsFlush: true)
+          handle: handles.insert(
+            .snapshot(try virtualContent(record)),
+            HandleRecord(.snapshot, node: node, request: caller.request, descriptor: -1)),
+          service: .direct, skipsFlush: true)
       case .marker:
-        return try openMarker(record, flags: flags, caller)
+        return try openMarker(node, record, flags: flags, caller)
       case .chunk:
         return try openFile(node, record, flags: flags, caller, chunk: isWriting ? record.name : nil)
       case .image, .work, .sessionWork, .workspaceEntry:
@@ -96,7 +100,7 @@ extension MountTree {
   }
 
   /// Whether the bytes of a file are where a session's placement says.
-  private func isChunk(_ place: Place) -> Bool {
+  func isChunk(_ place: Place) -> Bool {
     switch place {
     case .chunk, .sessionWork: true
     case .root, .rootStats, .rootErrors, .area, .user, .year, .month, .image, .work, .userStats, .temp, .uploads,
@@ -118,15 +122,19 @@ extension MountTree {
       // As the ledger has it: nobody changes and books it between here and the table.
       let stat = if let new { new } else { try Sys.stat(descriptor) }
       let hasPrivileges = stat.st_mode & (S_ISUID | S_ISGID) != 0
-      return handles.insert(id, identity, hasName: stat.st_nlink > 0) {
+      var record = HandleRecord(.file, node: id, request: caller.request, descriptor: descriptor.raw)
+      record.opener = caller.process
+      record.isWriter = isWriter
+      return handles.insert(record, identity, hasName: stat.st_nlink > 0) {
         OpenInode(
           identity: identity, node: id,
           // Writes that take privileges away have to be seen.
           backing: hasPrivileges && isWriter && caller.user != 0
             ? nil : dataPath.backing(descriptor.raw, for: place, isWriter: isWriter, notifier),
           chunk: bytes, size: Int64(stat.st_size), hasPrivileges: hasPrivileges)
-      } _: { inode in
-        OpenFile(inode: inode, descriptor: descriptor, isWriter: isWriter, opener: caller.process)
+      } _: { inode, slot in
+        OpenFile(
+          inode: inode, descriptor: descriptor, isWriter: isWriter, opener: caller.process, record: slot)
       }
     }
     opened.file.state.withLock { $0.chunk = chunk }
@@ -135,7 +143,7 @@ extension MountTree {
   }
 
   package func create(
-    _ name: EntryName, in parent: NodeID, mode: mode_t, flags: Int32, _ caller: Caller
+    _ name: EntryName, in parent: NodeID, mode: Glibc.mode_t, flags: Int32, _ caller: Caller
   ) throws(Errno) -> (Entry, OpenedFile) {
     try answering("open", parent, name) {
       let folder = try folder(parent)
@@ -144,11 +152,13 @@ extension MountTree {
       if place == .marker { return try createMarker(in: folder, mode: mode, flags: flags, caller) }
       if let found = try find(name, in: folder) {
         // The kernel believed that the name was free, and a completion or a second mount point was quicker.
-        guard flags & O_EXCL == 0 else { throw Errno.fileExists }
+        guard flags & O_EXCL == 0 || caller.request.isResent else { throw Errno.fileExists }
         guard belongs(found.stat, at: place) else { throw Errno.notPermitted }
+        if caller.request.isResent { try ownAgain(found, in: folder, mode: mode, caller) }
         let entry = entry(name, in: folder, place, found.stat)
         guard let id = entry.node, let record = nodes[id] else { throw Errno.staleNFSFileHandle }
         do {
+          if let opened = openedBefore(caller.request, record) { return (entry, opened) }
           return (entry, try openFile(id, record, flags: flags, caller, chunk: place == .chunk ? name : nil))
         } catch {
           forget(id, count: 1)
@@ -167,7 +177,7 @@ extension MountTree {
   }
 
   private func createFile(
-    _ name: FileName, in folder: Folder, _ place: Place, mode: mode_t, _ caller: Caller,
+    _ name: FileName, in folder: Folder, _ place: Place, mode: Glibc.mode_t, _ caller: Caller,
     chunk: (UploadSession, FileName)?
   ) throws -> (Entry, OpenedFile) {
     let descriptor: SharedDescriptor
@@ -206,7 +216,7 @@ extension MountTree {
   }
 
   /// Gives a new file, which was made with the permissions in `mode`, to its caller.
-  func own(_ descriptor: SharedDescriptor, in folder: Folder, mode: mode_t, _ caller: Caller) throws(Errno) {
+  func own(_ descriptor: SharedDescriptor, in folder: Folder, mode: Glibc.mode_t, _ caller: Caller) throws(Errno) {
     let group = try Root.inheritedGroup(of: folder.descriptor.raw) ?? caller.group
     if caller.user != process.user || group != process.group { try Sys.chown(descriptor, caller.user, group) }
     // After the change of owner, which clears set-user-ID.

@@ -28,13 +28,16 @@ extension MountTree {
       let (folder, newFolder) = (try folder(parent), try folder(newParent))
       func sides() throws -> (source: Side, target: Side, stat: stat) {
         let source = try source(name, in: folder)
+        if source.found == nil, try wasRenamed(newName, in: newFolder, by: caller.request) { throw RenamedBefore() }
         guard let stat = source.found?.stat else { throw Errno.noSuchFileOrDirectory }
         let target = try target(newName, in: newFolder, of: stat)
         try checkPlaces(source, stat, target)
         if target.found != nil, flags == lx_RENAME_NOREPLACE { throw Errno.fileExists }
         return (source, target, stat)
       }
-      let first = try sides()
+      if renames.wasDone(caller.request) { return }
+      let first: (source: Side, target: Side, stat: stat)
+      do { first = try sides() } catch is RenamedBefore { return }
       if first.target.place == .marker {
         guard flags != lx_RENAME_EXCHANGE else { throw Errno.invalidArgument }
         if flags == lx_RENAME_NOREPLACE, let present = try markerEntry(in: newFolder)?.node {
@@ -53,13 +56,15 @@ extension MountTree {
         // Alone: the counter and those who book by folder see it before or after, not half way.
         try storage.gate.still {
           let (source, target, _) = try sides()
-          if flags == lx_RENAME_EXCHANGE { try exchange(source, target) } else { try renameFolder(source, target) }
+          try recording(caller.request, source, target, exchanging: flags == lx_RENAME_EXCHANGE) {
+            if flags == lx_RENAME_EXCHANGE { try exchange(source, target) } else { try renameFolder(source, target) }
+          }
         }
       } else {
         try storage.gate.changing {
           try storage.names.holding(folder.node.identity, and: newFolder.node.identity) {
             let (source, target, _) = try sides()
-            try renameFile(source, target)
+            try recording(caller.request, source, target, exchanging: false) { try renameFile(source, target) }
           }
         }
       }

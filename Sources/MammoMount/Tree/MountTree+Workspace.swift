@@ -10,7 +10,9 @@ extension MountTree {
   ) throws(Errno) -> Entry {
     try answering("mknod", parent, name) {
       try inWorkspace(name, parent, caller) { name, folder in
-        try Sys.makeNode(name, in: folder, mode: mode, device: device)
+        try onceOnly(caller.request, .fileExists) { () throws(Errno) in
+          try Sys.makeNode(name, in: folder, mode: mode, device: device)
+        }
         try Sys.chown(name, in: folder, caller.user, try Root.inheritedGroup(of: folder) ?? caller.group)
       }
     }
@@ -21,7 +23,9 @@ extension MountTree {
   ) throws(Errno) -> Entry {
     try answering("symlink", parent, name) {
       try inWorkspace(name, parent, caller) { name, folder in
-        try Sys.makeSymbolicLink(name, in: folder, to: FileName(bytes: target))
+        try onceOnly(caller.request, .fileExists) { () throws(Errno) in
+          try Sys.makeSymbolicLink(name, in: folder, to: FileName(bytes: target))
+        }
         try Sys.chown(name, in: folder, caller.user, try Root.inheritedGroup(of: folder) ?? caller.group)
       }
     }
@@ -38,7 +42,9 @@ extension MountTree {
         guard record.place == .workspaceEntry else {
           throw .crossesPlaces(rule: "an image has one name; copy it, or link files of temp/processing")
         }
-        try StorageError.wrap("linking \(name)") { () throws(Errno) in try Sys.link(file, to: name, in: folder) }
+        try StorageError.wrap("linking \(name)") { () throws(Errno) in
+          try onceOnly(caller.request, .fileExists) { () throws(Errno) in try Sys.link(file, to: name, in: folder) }
+        }
       }
     }
   }

@@ -22,7 +22,10 @@ extension MountTree {
     try answering("setxattr", node) {
       let name = FileName(nulTerminated: name.nulTerminated)
       try checkWritable(name)
-      try Sys.setExtendedAttribute(name, of: try holder(node, name), to: value, flags: flags)
+      let holder = try holder(node, name)
+      try onceOnly(caller.request, .fileExists) { () throws(Errno) in
+        try Sys.setExtendedAttribute(name, of: holder, to: value, flags: flags)
+      }
     }
   }
 
@@ -44,7 +47,10 @@ extension MountTree {
     try answering("removexattr", node) {
       let name = FileName(nulTerminated: name.nulTerminated)
       try checkWritable(name)
-      try Sys.removeExtendedAttribute(name, of: try holder(node, name))
+      let holder = try holder(node, name)
+      try onceOnly(caller.request, .noData) { () throws(Errno) in
+        try Sys.removeExtendedAttribute(name, of: holder)
+      }
     }
   }
 

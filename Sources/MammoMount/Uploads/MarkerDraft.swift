@@ -14,6 +14,8 @@ final class MarkerDraft: Sendable {
   let staged: FileName
   let owner: Owner
   let opener: pid_t
+  /// What a later server knows of it; there once it has a handle.
+  let record = Mutex<HandleRecords.Slot?>(nil)
   let state = Mutex(State())
 
   struct State: Sendable {
@@ -38,10 +40,7 @@ final class MarkerDraft: Sendable {
     guard offset + Int64(bytes.count) <= CompletionRequest.longestMarker else {
       let error = StorageError.badMarker(
         "a marker holds a path or a JSON object, at most \(CompletionRequest.longestMarker) bytes")
-      state.withLock { state in
-        state.isDead = true
-        state.failure = error
-      }
+      die(error)
       session.refused(error)
       throw error
     }
@@ -50,12 +49,20 @@ final class MarkerDraft: Sendable {
       return bytes.count
     } catch {
       // Half a marker, or an empty one, is not what was meant.
-      state.withLock { state in
-        state.isDead = true
-        state.failure = .system(error, doing: "writing the marker")
-      }
+      die(.system(error, doing: "writing the marker"))
       throw error
     }
+  }
+
+  /// It completes nothing any more.
+  ///
+  /// - Parameter failure: what each later close says; `nil` where somebody removed it.
+  func die(_ failure: StorageError?) {
+    state.withLock { state in
+      state.isDead = true
+      state.failure = failure ?? state.failure
+    }
+    record.withLock { $0?.noteDead() }
   }
 }
 
@@ -85,7 +92,7 @@ final class MarkerDrafts: Sendable {
   /// Somebody removed the marker: what is still open of it completes nothing.
   func kill(for session: FileName) -> Bool {
     let all = drafts.withLock { $0[session] ?? [] }
-    for draft in all { draft.state.withLock { $0.isDead = true } }
+    for draft in all { draft.die(nil) }
     return !all.isEmpty
   }
 }

@@ -57,10 +57,7 @@ extension MountTree {
     do throws(StorageError) {
       try complete(draft.session, marker: content, owner: draft.owner)
     } catch {
-      draft.state.withLock { state in
-        state.isDead = true
-        state.failure = error
-      }
+      draft.die(error)
       throw error
     }
   }

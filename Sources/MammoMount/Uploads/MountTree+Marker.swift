@@ -48,24 +48,30 @@ extension MountTree {
 
   // MARK: Opening it
 
-  func openMarker(_ record: Node, flags: Int32, _ caller: Caller) throws -> OpenedFile {
+  func openMarker(_ node: NodeID, _ record: Node, flags: Int32, _ caller: Caller) throws -> OpenedFile {
     let session = try session(of: record.parent)
     if flags & O_ACCMODE != O_RDONLY { return try draft(session, record.parent, mode: nil, caller) }
     // Whoever reads the marker wants the result.
     let folder = try descriptor(of: record.parent)
     if session.waitForRecord() != nil, let file = try? Sys.open(Layout.result, in: folder, O_RDONLY) {
-      return snapshot(try Sys.readAll(file, limit: CompletionRequest.longestMarker))
+      return snapshot(try Sys.readAll(file, limit: CompletionRequest.longestMarker), of: node, caller)
     }
     guard let draft = markers.newest(for: session.name) else { throw Errno.noSuchFileOrDirectory }
-    return snapshot(try Sys.readAll(draft.descriptor, limit: CompletionRequest.longestMarker))
+    return snapshot(try Sys.readAll(draft.descriptor, limit: CompletionRequest.longestMarker), of: node, caller)
   }
 
-  private func snapshot(_ content: [UInt8]) -> OpenedFile {
-    OpenedFile(handle: handles.insert(.snapshot(content)), service: .direct, skipsFlush: true)
+  private func snapshot(_ content: [UInt8], of node: NodeID, _ caller: Caller) -> OpenedFile {
+    let record = HandleRecord(.snapshot, node: node, request: caller.request, descriptor: -1)
+    return OpenedFile(handle: handles.insert(.snapshot(content), record), service: .direct, skipsFlush: true)
   }
 
   func createMarker(in folder: Folder, mode: mode_t, flags: Int32, _ caller: Caller) throws -> (Entry, OpenedFile) {
     let session = try session(of: folder.id)
+    if let (id, handle) = handles.opened(by: caller.request), case .marker = handle,
+      let entry = try markerEntry(in: folder)
+    {
+      return (entry, OpenedFile(handle: id, service: .direct))
+    }
     if flags & O_EXCL != 0, try markerEntry(in: folder).map({ forgetEntry($0) }) != nil { throw Errno.fileExists }
     let opened = try draft(session, folder.id, mode: mode, caller)
     do {
@@ -93,7 +99,14 @@ extension MountTree {
       owner: Owner(user: caller.user, group: caller.group),
       opener: caller.process)
     markers.add(draft)
-    return OpenedFile(handle: handles.insert(.marker(draft)), service: .direct)
+    var record = HandleRecord(.marker, node: folder, request: caller.request, descriptor: file.descriptor.raw)
+    record.opener = caller.process
+    record.staged = UInt64(file.name.description) ?? 0
+    record.user = caller.user
+    record.group = caller.group
+    let handle = handles.insert(.marker(draft), record)
+    draft.record.withLock { $0 = handles.slot(of: handle) }
+    return OpenedFile(handle: handle, service: .direct)
   }
 
   func drop(_ draft: MarkerDraft) throws {

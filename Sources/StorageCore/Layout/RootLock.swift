@@ -19,14 +19,23 @@ package struct RootLock: Sendable {
       guard error == EWOULDBLOCK else { throw .system(Errno(rawValue: error), doing: "locking the storage root") }
       throw .inUse(Content(of: file.raw).user)
     }
-    let before = Content(of: file.raw)
+    return try RootLock(SharedDescriptor(file), by: user)
+  }
+
+  /// Goes on with a lock that a process took which has ended; the descriptor outlived it.
+  init(inherited descriptor: CInt, by user: String) throws(StorageError) {
+    try self.init(SharedDescriptor(Descriptor(owning: descriptor)), by: user)
+  }
+
+  private init(_ file: SharedDescriptor, by user: String) throws(StorageError) {
     let boot = Self.boot()
+    descriptor = file
+    sameBoot = Content(of: file.raw).boot == boot
     let text = "boot \(boot)\nprocess \(getpid())\nuser \(user)\n"
     try StorageError.wrap("writing the storage root's lock") { () throws(Errno) in
       try Sys.truncate(file, to: 0)
       try Sys.writeAll(file, at: 0, Array(text.utf8))
     }
-    return RootLock(descriptor: SharedDescriptor(file), sameBoot: before.boot == boot)
   }
 
   struct Content {

@@ -4,7 +4,7 @@ internal import SystemPackage
 
 /// Looks, before anything is served, at what an earlier run left staged.
 ///
-/// - A published file that is whole loses its record, and that is all.
+/// - A published file that is whole loses its record once it is on disk, and that is all.
 /// - A published file that is torn loses its final name and goes to the workspace.
 /// - A copying tool's temporary file is taken over as it is.
 /// - What was cut off while being written goes to the workspace.
@@ -16,10 +16,18 @@ struct Recovery {
   let refusals: RefusalLog
   /// The page cache still holds what was written: the last run ended in this boot of the machine.
   let sameBoot: Bool
+  /// Files that somebody still has open: they stay as they are.
+  let open: Set<FileIdentity>
+  /// The mount goes on: only its server has ended.
+  let isGoingOn: Bool
 
   /// Staged work files that keep their place, and the first number that is free.
   struct Result {
     var adopted: [AdoptedFile] = []
+    /// The staged names of open files.
+    var open: [FileIdentity: FileName] = [:]
+    /// Published files that are whole in memory and perhaps not on disk.
+    var unsettled: [(FileIdentity, FileName)] = []
     /// Numbers go on from run to run, so that what is recovered from two runs has two names.
     var firstNumber = UInt64(Clock.now()) * 1000
   }
@@ -32,7 +40,7 @@ struct Recovery {
     for entry in entries {
       result.firstNumber = max(result.firstNumber, (UInt64(entry.name.description) ?? 0) + 1)
       do throws(Errno) {
-        if let file = try handle(entry.name) { result.adopted.append(file) }
+        try handle(entry.name, &result)
       } catch {
         // One that cannot be handled stays for the next start and does not keep the rest waiting.
         refusals.add(
@@ -43,38 +51,41 @@ struct Recovery {
     return result
   }
 
-  private func handle(_ name: FileName) throws(Errno) -> AdoptedFile? {
+  private func handle(_ name: FileName, _ result: inout Result) throws(Errno) {
     let file = SharedDescriptor(try Sys.open(name, in: staging, O_RDWR))
     let stat = try Sys.stat(file)
     let text = try? Sys.extendedAttribute(Layout.originAttribute, of: file)
     let origin = Origin(parsing: text.map { String(decoding: $0, as: UTF8.self) } ?? "file-\(name)")
-    if origin.path == Origin.disposable {
-      try Sys.unlink(name, in: staging)
-      return nil
+    let isPublished = origin.size != nil && stat.st_nlink > 1
+    if open.contains(FileIdentity(stat)), !isPublished {
+      result.open[FileIdentity(stat)] = name
+      return
     }
+    if origin.path == Origin.disposable { return try Sys.unlink(name, in: staging) }
     if ChunkFile.place(of: file) != nil, try !takeOut(file, Int64(stat.st_size), origin) {
       try Sys.unlink(name, in: staging)
       refusals.add(
         operation: "recover", path: origin.path, errno: .ioError,
         advice: "was cut off before any of it was on disk; send it again")
-      return nil
+      return
     }
-    if let size = origin.size, stat.st_nlink > 1 {
+    if let size = origin.size, isPublished {
       if isWhole(file.raw, stat, size) {
-        try Sys.synchronizeData(file)
-        Staging.removeOrigin(of: file.raw)
-        try Sys.unlink(name, in: staging)
-        return nil
+        result.unsettled.append((FileIdentity(stat), name))
+        return
       }
       try removeFinalName(origin.path, FileIdentity(stat))
     } else if let path = try? StoragePath(parsing: origin.path), path.place.isWorkName,
       let folder = try? root.openFolder(path.folder)
     {
-      return AdoptedFile(
-        folder: FileIdentity(try Sys.stat(folder)), name: path.fileName, staged: name, path: path.description)
+      result.adopted.append(
+        AdoptedFile(
+          folder: FileIdentity(try Sys.stat(folder)), name: path.fileName, staged: name, path: path.description))
+      return
     }
+    // What was being made when the server ended is made again: its maker still waits.
+    if isGoingOn, stat.st_size == 0, stat.st_nlink == 1 { return try Sys.unlink(name, in: staging) }
     try moveToWorkspace(name, origin.path)
-    return nil
   }
 
   /// Gives a chunk that was cut off the bytes that the session's data file has of it; false where there are none.

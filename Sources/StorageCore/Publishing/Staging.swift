@@ -91,6 +91,9 @@ package final class Staging: Sendable {
     try Sys.unlink(staged, in: folder)
   }
 
+  /// A published file is on record from before: its record goes once it is on disk.
+  func settle(_ staged: FileName, _ file: FileIdentity) { settler.add(staged, file) }
+
   /// Whether a published file still has its record, and so a second name.
   package func isOnRecord(_ file: FileIdentity) -> Bool { settler.has(file) }
 

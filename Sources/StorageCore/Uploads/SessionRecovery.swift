@@ -12,6 +12,8 @@ struct SessionRecovery {
   let refusals: RefusalLog
   /// The page cache still holds what was written: the last run ended in this boot of the machine.
   let sameBoot: Bool
+  /// What open chunks that have no name yet have of the data files, by session.
+  let chunksInUse: [FileName: [Range<Int64>]]
 
   func run() throws(StorageError) -> [UploadSession] {
     var sessions: [UploadSession] = []
@@ -62,7 +64,7 @@ struct SessionRecovery {
       chunks = []
     }
     let session = UploadSession(name: name, data: data, lastActivity: last)
-    try session.restore(chunks: chunks, record: record)
+    try session.restore(chunks: chunks, record: record, inUse: chunksInUse[name] ?? [])
     return session
   }
 

@@ -22,8 +22,13 @@ package final class UploadSession: Sendable {
   }
 
   /// Takes over what an earlier run left.
-  func restore(chunks: [ChunkSet.Chunk], record: CompletionRecord?) throws(Errno) {
+  ///
+  /// - Parameter inUse: parts of the data file that open chunks have.
+  func restore(
+    chunks: [ChunkSet.Chunk], record: CompletionRecord?, inUse: [Range<Int64>] = []
+  ) throws(Errno) {
     let used = state.change { state in
+      for range in inUse where !range.isEmpty { state.chunks.placement.occupy(range) }
       for chunk in chunks {
         guard let index = try? state.chunks.check(chunk.name) else { continue }
         state.chunks.restore(chunk, index)

@@ -33,11 +33,12 @@ extension MountedRoot {
     return String(decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  /// Ends the servers as a crash would; the mount is dead when this returns.
+  /// Ends supervisor and server as a crash of both would; the mount is dead when this returns.
   func killServers() {
-    for process in servers { kill(process, SIGKILL) }
-    // A process that has ended may hold its descriptors for another moment.
+    // A process that has ended may hold its descriptors for another moment, and a supervisor may have started a server
+    // just before its own end.
     _ = poll(seconds: 10) {
+      for process in servers { kill(process, SIGKILL) }
       var figures = statvfs()
       return servers.isEmpty && (!isMounted || statvfs(mountPoint, &figures) != 0)
     }

@@ -252,3 +252,8 @@ package final class ChunkFile: Sendable {
     try Sys.removeExtendedAttribute(Layout.placeAttribute, of: descriptor)
   }
 }
+
+extension Storage {
+  /// Where in its session's data file the bytes of a chunk are; `nil` where they are in its own file, or it is none.
+  package static func place(ofChunk descriptor: CInt) -> Int64? { ChunkFile.place(of: descriptor) }
+}

@@ -1,0 +1,200 @@
+internal import CLinux
+internal import FuseKit
+internal import Glibc
+package import Logging
+internal import StorageCore
+internal import SystemPackage
+
+/// Keeps a mount alive while its servers come and go.
+///
+/// The supervisor and the server are two processes with one table of descriptors (`CLONE_FILES`). So the mounted
+/// descriptor, and that of every file that a client has open, outlives the server without being sent anywhere. What
+/// the descriptors mean is in ``SharedState``. When a server dies, the next one finds both, and the kernel sends
+/// again what was not answered: clients notice a pause.
+///
+/// It does nothing else, in one thread and without locks, so that there is nothing in it that could fail.
+package final class Supervisor {
+  package enum Outcome {
+    /// This is the server's process, and the server has ended well.
+    case served
+    /// The mount is gone, and the server exited so.
+    case ended(status: CInt)
+    /// The mount was given up, for this reason.
+    case gaveUp(String)
+  }
+
+  private let state: SharedState
+  private let mountPoint: String
+  private let logger: Logger
+  private let patience: Int64
+  private let arguments: [String]
+  /// When servers crashed, on the monotonic clock, in nanoseconds.
+  private var crashes: [UInt64] = []
+
+  /// So many crashes in so many nanoseconds are the end.
+  private static let crashLimit = 3
+  private static let crashPeriod: UInt64 = 10_000_000_000
+  /// Milliseconds between two looks at the server.
+  private static let pause: CInt = 500
+
+  /// - Parameters:
+  ///   - patience: seconds for which requests may wait without the server reading any; 0 is for ever.
+  ///   - arguments: with which another program takes over, `--take-over` aside.
+  package init(
+    _ state: SharedState, mountPoint: String, patience: Int64, arguments: [String], logger: Logger
+  ) {
+    self.state = state
+    self.mountPoint = mountPoint
+    self.patience = patience
+    self.arguments = arguments
+    self.logger = logger
+  }
+
+  /// Starts servers until the mount is gone. Each is `serve`, in a process of its own, where this returns, too.
+  ///
+  /// To be called while the process has one thread.
+  package func run(_ serve: @escaping @Sendable () throws -> Void) throws -> Outcome {
+    guard lx_block_supervisor_signals() == 0 else { throw ServerFailure("cannot block signals") }
+    while true {
+      let server = lx_fork_sharing_descriptors()
+      if server == 0 {
+        try ServerThread.run(serve)
+        return .served
+      }
+      guard server > 0 else {
+        return giveUp("no server can be started: \(Errno(rawValue: errno))")
+      }
+      let status = watch(server)
+      if let program = state.upgrade {
+        handOver(to: program)
+        continue
+      }
+      switch state.phase {
+      case .ended: return .ended(status: Self.exitCode(status))
+      case .starting:
+        // It has said why, unless it was killed.
+        if status & 0x7f != 0 { _ = MountPoint.release(mountPoint) }
+        return .ended(status: Self.exitCode(status))
+      case .serving: break
+      }
+      if let reason = reasonToGiveUp(status) { return giveUp(reason) }
+    }
+  }
+
+  private static func exitCode(_ status: CInt) -> CInt {
+    status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
+  }
+
+  // MARK: One server
+
+  /// Waits for a server's end, and returns its status as `waitpid` does.
+  private func watch(_ server: pid_t) -> CInt {
+    var status: CInt = 0
+    var lastRead = state.requestsRead
+    var waitingSince: UInt64?
+    while true {
+      let signal = lx_wait_for_supervisor_signal(Self.pause)
+      if signal != 0, signal != SIGCHLD { kill(server, SIGTERM) }
+      let ended = waitpid(server, &status, WNOHANG)
+      if ended == server { return status }
+      // A thread of it may be caught in the kernel until the next server answers: its end need not be waited for.
+      if signal == 0, Self.hasEnded(server) { return SIGKILL }
+      let read = state.requestsRead
+      if read != lastRead || !hasWaitingRequests {
+        waitingSince = nil
+      } else {
+        waitingSince = waitingSince ?? Clock.monotonic()
+      }
+      lastRead = read
+      if patience > 0, let since = waitingSince, Clock.monotonic() - since > UInt64(patience) * 1_000_000_000 {
+        logger.error("the server reads no requests and is replaced", metadata: ["at": "\(mountPoint)"])
+        kill(server, SIGKILL)
+        waitingSince = nil
+      }
+    }
+  }
+
+  /// Whether the first thread of a process has ended, although the process has not.
+  private static func hasEnded(_ process: pid_t) -> Bool {
+    guard let file = try? Sys.openFile("/proc/\(process)/stat"), let bytes = try? Sys.readUnsized(file) else {
+      return false
+    }
+    // PID (NAME) STATE …; the name may contain anything.
+    let text = String(decoding: bytes, as: UTF8.self)
+    return text[(text.lastIndex(of: ")") ?? text.startIndex)...].dropFirst(2).first == "Z"
+  }
+
+  private var hasWaitingRequests: Bool {
+    guard state.phase == .serving else { return false }
+    var wait = pollfd(fd: state.device, events: Int16(POLLIN), revents: 0)
+    return poll(&wait, 1, 0) > 0 && wait.revents & Int16(POLLIN) != 0
+  }
+
+  // MARK: After its end
+
+  /// Why a server that has crashed gets no successor; `nil` where it does.
+  private func reasonToGiveUp(_ status: CInt) -> String? {
+    let how = status & 0x7f != 0 ? "by signal \(status & 0x7f)" : "with exit code \(status >> 8 & 0xff)"
+    guard state.continuation?.canResend ?? false else {
+      return "the server ended \(how), and this kernel (before Linux 6.9) cannot send again what was not answered"
+    }
+    let now = Clock.monotonic()
+    crashes = crashes.filter { now - $0 < Self.crashPeriod } + [now]
+    guard crashes.count < Self.crashLimit else {
+      return
+        "the server ended \(crashes.count) times in \(Self.crashPeriod / 1_000_000_000) seconds, the last time \(how)"
+    }
+    logger.error("the server ended; another takes over", metadata: ["how": "\(how)", "at": "\(mountPoint)"])
+    return nil
+  }
+
+  private func giveUp(_ reason: String) -> Outcome {
+    _ = MountPoint.release(mountPoint)
+    // Whoever still waits is told by the end of the connection.
+    if state.device >= 0 { close(state.device) }
+    return .gaveUp(reason)
+  }
+
+  /// Becomes another program, which goes on with the mount. Returns where that fails; this program then goes on.
+  private func handOver(to program: String) {
+    state.upgrade = nil
+    state.keepDescriptorsOpen()
+    let all = ["mammofs", "mount", "--take-over", "\(state.descriptor)"] + arguments
+    let pointers = all.map { strdup($0) } + [nil]
+    execv(program, pointers)
+    let error = Errno(rawValue: errno)
+    for pointer in pointers { free(pointer) }
+    logger.error(
+      "cannot hand over; the same program goes on", metadata: ["program": "\(program)", "error": "\(error)"])
+  }
+}
+
+/// The thread on which a server's process does all its work.
+private enum ServerThread {
+  private final class Job {
+    let body: @Sendable () throws -> Void
+    var failure: (any Error)?
+
+    init(_ body: @escaping @Sendable () throws -> Void) { self.body = body }
+  }
+
+  /// Runs `body` on a thread of its own, and waits.
+  ///
+  /// The process's first thread is a copy of the supervisor's, under whose number the C library and Swift's locks
+  /// know it: it must not take any.
+  static func run(_ body: @escaping @Sendable () throws -> Void) throws {
+    let job = Job(body)
+    var thread = pthread_t()
+    let result = pthread_create(
+      &thread, nil,
+      { argument in
+        guard let argument else { return nil }
+        let job = Unmanaged<Job>.fromOpaque(argument).takeUnretainedValue()
+        do { try job.body() } catch { job.failure = error }
+        return nil
+      }, Unmanaged.passUnretained(job).toOpaque())
+    guard result == 0 else { throw ServerFailure("no thread can be started: \(Errno(rawValue: result))") }
+    pthread_join(thread, nil)
+    if let failure = job.failure { throw failure }
+  }
+}

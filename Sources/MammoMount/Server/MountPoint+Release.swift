@@ -1,0 +1,34 @@
+internal import CLinux
+internal import Glibc
+internal import SystemPackage
+
+extension MountPoint {
+  /// Takes a mount away, also while it is in use; as an ordinary user by `fusermount3`.
+  ///
+  /// - Returns: why it is still there, if it is.
+  static func release(_ path: String) -> Errno? {
+    do throws(Errno) {
+      try detach(path, lazily: true)
+      return nil
+    } catch .invalidArgument {
+      // It is gone already.
+      return nil
+    } catch .notPermitted {
+      return runFusermount(path)
+    } catch {
+      return error
+    }
+  }
+
+  private static func runFusermount(_ path: String) -> Errno? {
+    let arguments = ["fusermount3", "-u", "-q", "-z", "--", path]
+    let pointers = arguments.map { strdup($0) } + [nil]
+    defer { for pointer in pointers { free(pointer) } }
+    var process: pid_t = 0
+    let result = posix_spawnp(&process, arguments[0], nil, nil, pointers, environ)
+    guard result == 0 else { return Errno(rawValue: result) }
+    var status: CInt = 0
+    while waitpid(process, &status, 0) < 0, errno == EINTR {}
+    return status == 0 ? nil : .notPermitted
+  }
+}

@@ -1,0 +1,121 @@
+internal import FuseKit
+internal import Glibc
+internal import Logging
+internal import StorageCore
+internal import Synchronization
+internal import SystemPackage
+
+/// Going on where a server that has ended left off: what its clients have open is made again from the records.
+extension MountTree {
+  /// - Parameter staged: the names, in the staging folder, of open files that have no other yet.
+  func takeOver(_ heritage: Heritage, staged: [FileIdentity: FileName], _ intents: RenameIntents) {
+    settleRenames(intents)
+    for (slot, record) in heritage.open {
+      do {
+        try adopt(record, in: slot, staged)
+      } catch {
+        // Whoever has it open is told by the errors of its calls.
+        logger.error(
+          "an open file could not be taken over",
+          metadata: ["path": "\(path(of: NodeID(rawValue: record.node)))", "error": "\(error)"])
+        handles.drop(slot)
+      }
+    }
+  }
+
+  /// A rename that was under way was carried out, or was not; the nodes are to know.
+  private func settleRenames(_ intents: RenameIntents) {
+    for intent in intents.all where isDone(intent) {
+      renamed(intent.identity, intent.source, intent.target, intent.place)
+      if let other = intent.exchanged { renamed(other.identity, intent.target, intent.source, other.place) }
+      renames.noteDone(intent.request)
+    }
+    intents.clear()
+  }
+
+  private func isDone(_ intent: RenameIntent) -> Bool {
+    guard let folder = try? descriptor(of: intent.target.parent),
+      let stat = try? Sys.stat(intent.target.name, in: folder)
+    else { return false }
+    return FileIdentity(stat) == intent.identity
+  }
+
+  private func renamed(
+    _ identity: FileIdentity, _ from: RenameIntent.Side, _ to: RenameIntent.Side, _ place: Place
+  ) {
+    nodes.renamed(
+      identity, from: (from.parent, from.name),
+      to: Node(place: place, parent: to.parent, name: to.name, identity: identity))
+  }
+
+  private func adopt(_ record: HandleRecord, in slot: Int, _ staged: [FileIdentity: FileName]) throws {
+    let id = HandleID(rawValue: record.id)
+    let node = NodeID(rawValue: record.node)
+    switch HandleRecord.Kind(rawValue: record.kind) {
+    case .file: try adoptFile(record, node, id, in: slot, staged)
+    case .folder:
+      let folder = try self.node(node)
+      let descriptor = SharedDescriptor(Descriptor(owning: record.descriptor))
+      let open = OpenFolder(node: node, place: folder.place, identity: folder.identity, descriptor: descriptor)
+      handles.adopt(.folder(open), id, in: slot)
+    case .snapshot:
+      // As it is now: what it was is gone.
+      let file = try self.node(node)
+      let content =
+        if file.place == .marker {
+          try Sys.readAll(try markerDescriptor(file, nil), limit: CompletionRequest.longestMarker)
+        } else {
+          try virtualContent(file)
+        }
+      handles.adopt(.snapshot(content), id, in: slot)
+    case .marker: try adoptDraft(record, node, id, in: slot)
+    case nil: throw Errno.badFileDescriptor
+    }
+  }
+
+  private func adoptFile(
+    _ record: HandleRecord, _ id: NodeID, _ handle: HandleID, in slot: Int, _ staged: [FileIdentity: FileName]
+  ) throws {
+    let node = try self.node(id)
+    let descriptor = SharedDescriptor(Descriptor(owning: record.descriptor))
+    let stat = try Sys.stat(descriptor)
+    let identity = FileIdentity(stat)
+    if stat.st_nlink == 0 { nodes.unlinked(identity) }
+    let isOrphan = nodes.isOrphan(id)
+    let session = isChunk(node.place) ? try? self.session(of: node.parent) : nil
+    let isFirst = handles.inode(of: id) == nil
+    let inode =
+      try handles.inode(of: id)
+      ?? OpenInode(
+        identity: identity, node: id, backing: record.backing == 0 ? nil : record.backing,
+        chunk: session?.file(identity, descriptor), size: Int64(stat.st_size),
+        hasPrivileges: stat.st_mode & (S_ISUID | S_ISGID) != 0)
+    let file = OpenFile(
+      inode: inode, descriptor: descriptor, isWriter: record.isWriter, opener: record.opener,
+      record: handles.slot(slot))
+    file.state.withLock { $0.isClosing = record.isClosing }
+    if record.failure != 0 { file.fail(Errno(rawValue: record.failure)) }
+    handles.adopt(file, handle, hasName: !isOrphan)
+    if isOrphan { return keep(.held(descriptor), for: id) }
+    if isFirst, let name = staged[identity], let folder = nodes.identity(of: node.parent) {
+      storage.pending.add(node.name, in: folder, staged: name)
+      storage.ledger.record(
+        Tally(size: Int64(stat.st_size), count: 1), to: account(of: node.place, in: node.parent), in: nil)
+    }
+    guard record.isWriter, node.place == .chunk, let session else { return }
+    try session.opened(node.name)
+    if record.isClosing { session.closing(node.name) }
+    file.state.withLock { $0.chunk = (session, node.name) }
+  }
+
+  private func adoptDraft(_ record: HandleRecord, _ folder: NodeID, _ id: HandleID, in slot: Int) throws {
+    let descriptor = SharedDescriptor(Descriptor(owning: record.descriptor))
+    let draft = MarkerDraft(
+      session: try session(of: folder), descriptor: descriptor, staged: FileName("\(record.staged)"),
+      owner: Owner(user: record.user, group: record.group), opener: record.opener)
+    draft.state.withLock { $0.isDead = record.isDead }
+    draft.record.withLock { $0 = handles.slot(slot) }
+    markers.add(draft)
+    handles.adopt(.marker(draft), id, in: slot)
+  }
+}

@@ -1,0 +1,36 @@
+import ArgumentParser
+import Glibc
+import MammoMount
+import StorageCore
+
+struct Upgrade: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Has this program take over a mount from the server that runs it.",
+    discussion: "Whoever works in the mount notices a pause of some milliseconds, and nothing else.")
+
+  @Argument(help: "Where it is mounted.")
+  var mountPoint: String
+
+  /// Seconds for which the new server is waited for.
+  private static let patience: UInt64 = 30
+
+  func run() throws {
+    let path = MountPoint.resolved(mountPoint)
+    guard let mount = MountPoint.at(path) else { throw Failure("no mammofs is mounted at \(mountPoint)") }
+    if MountPoint.isDead(mount.path) { throw Failure.serverDied(mount) }
+    let program = try Sys.realPath("/proc/self/exe")
+    guard let before = try ControlSocket.upgrade(root: mount.root, to: program) else {
+      throw Failure("the server of \(mount.path) does not answer; are you the user who mounted it?")
+    }
+    let deadline = Clock.monotonic() + Self.patience * 1_000_000_000
+    while Clock.monotonic() < deadline {
+      if let now = ControlSocket.process(root: mount.root), now != before {
+        print("\(mount.path) is served by process \(now), no longer by \(before)")
+        return
+      }
+      // Between the two servers nobody answers.
+      usleep(10_000)
+    }
+    throw Failure("no new server answers at \(mount.path); \(mount.root)/.mammofs/log says why")
+  }
+}
