@@ -40,10 +40,13 @@ final class OpenFolder: Sendable {
   /// The offset behind so many entries of the first part.
   static func offset(after position: Int) -> UInt64 { firstOffsets | UInt64(position) }
 
-  init(node: NodeID, place: Place, identity: FileIdentity, descriptor: SharedDescriptor) {
+  /// - Parameter wasRead: an earlier server has read through the descriptor.
+  init(
+    node: NodeID, place: Place, identity: FileIdentity, descriptor: SharedDescriptor, wasRead: Bool = false
+  ) {
     self.node = node
     self.place = place
     self.identity = identity
-    state = Mutex(State(descriptor: descriptor, stream: FolderStream(descriptor.raw)))
+    state = Mutex(State(descriptor: descriptor, stream: FolderStream(descriptor.raw, wasRead: wasRead)))
   }
 }

@@ -56,7 +56,9 @@ extension MountTree {
     case .folder:
       let folder = try self.node(node)
       let descriptor = SharedDescriptor(Descriptor(owning: record.descriptor))
-      let open = OpenFolder(node: node, place: folder.place, identity: folder.identity, descriptor: descriptor)
+      let open = OpenFolder(
+        node: node, place: folder.place, identity: folder.identity, descriptor: descriptor,
+        wasRead: true)
       handles.adopt(.folder(open), id, in: slot)
     case .snapshot:
       // As it is now: what it was is gone.

@@ -23,7 +23,12 @@ package struct FolderStream {
   package private(set) var position: Int64 = 0
 
   /// `folder` is a descriptor opened for reading that nobody else reads through.
-  package init(_ folder: CInt) { self.folder = folder }
+  ///
+  /// - Parameter wasRead: somebody has read through it before, and it is anywhere.
+  package init(_ folder: CInt, wasRead: Bool = false) {
+    self.folder = folder
+    if wasRead { position = -1 }
+  }
 
   package mutating func seek(to position: Int64) throws(Errno) {
     guard position != self.position else { return }

@@ -1,7 +1,7 @@
 import Testing
 
-/// A server that is killed while many are at work in its mount.
-@Suite("A killed server", .mounting, .needs("python3"), .timeLimit(.minutes(5)))
+/// A server that is killed together with its supervisor while many are at work in its mount.
+@Suite("A killed mount", .mounting, .needs("python3"), .timeLimit(.minutes(5)))
 struct KilledServerTests {
   @Test("leaves nobody hanging once it is mounted again, and no file torn")
   func underLoad() throws {
@@ -26,8 +26,7 @@ struct KilledServerTests {
           threads = [threading.Thread(target=work, args=(n,)) for n in range(20)]
           for thread in threads: thread.start()
           assert poll(lambda: len(os.listdir(month)) > 0)
-          server = int([line.split()[1] for line in open(R + "/.mammofs/lock") if line.startswith("process")][0])
-          os.kill(server, signal.SIGKILL)
+          kill_mount()
           subprocess.run([os.environ["B"], "mount", M, "--root", R], check=True, timeout=60)
           over.set()
           for thread in threads: thread.join(60)

@@ -46,6 +46,8 @@ struct OrdinaryUserTests {
         user "$B" mount mnt --root root
         for command in 'mount mnt --root root' 'unmount mnt'; do
           server=$(sed -n 's/^process //p' root/.mammofs/lock)
+          supervisor=$(sed 's/.*) . //; s/ .*//' "/proc/$server/stat")
+          kill -KILL "$supervisor"
           kill -KILL "$server"
           while kill -0 "$server" 2> /dev/null; do :; done
           refused user "$B" stats mnt

@@ -35,6 +35,18 @@ extension MountedRoot {
         with open(path, "wb", buffering=0) as file:
             if content: file.write(content)
 
+    def server():
+        lines = open(R + "/.mammofs/lock").read().split("\n")
+        return int([line.split()[1] for line in lines if line.startswith("process")][0])
+
+    def kill_mount():
+        """Ends the supervisor and then the server, as a crash of both would."""
+        process = server()
+        supervisor = int(open(f"/proc/{process}/stat").read().rsplit(")", 1)[1].split()[1])
+        os.kill(supervisor, signal.SIGKILL)
+        os.kill(process, signal.SIGKILL)
+        return process
+
     def get(path):
         with open(path, "rb") as file:
             return file.read()

@@ -134,11 +134,12 @@ struct RecoveryTests {
       try publish(root, "41", [1, 2, 3])
       let storage = try root.storage()
       #expect(try root.bytes(Self.image) == [1, 2, 3])
+      storage.waitUntilCounted()
+      #expect(try storage.getStorageStats().images == Tally(size: 3, count: 1))
+      try storage.close()
       #expect(try root.stat(Self.image).st_nlink == 1)
       #expect(try attribute(root, Self.image) == nil)
       #expect(try root.list(".mammofs/staging") == [])
-      #expect(try storage.getStorageStats().images == Tally(size: 3, count: 1))
-      try storage.close()
     }
   }
 

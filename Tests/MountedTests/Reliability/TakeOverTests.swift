@@ -1,0 +1,141 @@
+import Testing
+
+/// A server that dies, hangs, or is replaced, while others have files open.
+@Suite("When its server is gone a mount", .mounting, .needs("python3"), .timeLimit(.minutes(5)))
+struct TakeOverTests {
+  @Test("goes on within a second: open files, files without a name, folders, chunks and markers")
+  func openFiles() throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        month = M + "/images/user-7/2026/11"
+        def kill():
+            process, begin = server(), time.monotonic()
+            os.kill(process, signal.SIGKILL)
+            os.statvfs(M)
+            assert time.monotonic() - begin < 1, time.monotonic() - begin
+            assert server() != process
+        image = os.open(month + "/a", os.O_CREAT | os.O_RDWR, 0o600)
+        os.write(image, b"hello ")
+        gone = os.open(M + "/temp/processing/gone", os.O_CREAT | os.O_RDWR)
+        os.write(gone, b"still ")
+        os.unlink(M + "/temp/processing/gone")
+        os.makedirs(M + "/temp/uploads/s")
+        chunk = os.open(M + "/temp/uploads/s/chunk_0", os.O_CREAT | os.O_RDWR)
+        os.write(chunk, b"part ")
+        os.mkdir(M + "/temp/processing/here")
+        os.chdir(M + "/temp/processing/here")
+        folder = os.open(month, os.O_RDONLY | os.O_DIRECTORY)
+        kill()
+        assert os.getcwd() == M + "/temp/processing/here" and os.listdir(".") == []
+        assert os.listdir(folder) == ["a"]
+        assert not os.path.exists(R + "/images/user-7/2026/11/a"), "a file that is being written is not published"
+        os.write(image, b"world")
+        assert os.pread(image, 99, 0) == b"hello world"
+        os.write(gone, b"there")
+        assert os.pread(gone, 99, 0) == b"still there" and os.fstat(gone).st_nlink == 0
+        os.write(chunk, b"and more")
+        os.close(image)
+        assert get(R + "/images/user-7/2026/11/a") == b"hello world"
+        os.close(chunk)
+        marker = os.open(M + "/temp/uploads/s/.complete", os.O_CREAT | os.O_WRONLY)
+        os.write(marker, b"images/user-7/2026/11/b")
+        kill()
+        os.close(marker)
+        assert get(month + "/b") == b"part and more"
+        os.close(gone)
+        assert get(M + "/.errors") == b""
+        """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
+  @Test("goes on with a file of which a write failed, and does not take it for whole", .needs("mkfs.ext4", "losetup"))
+  func failedWrite() throws {
+    try withoutMount { m in
+      try m.sh(
+        "truncate -s 24M \"$D/disk\"; mkfs.ext4 -q -m 0 \"$D/disk\"; mount -o loop \"$D/disk\" \"$R\"")
+      defer {
+        if m.isMounted { try? m.unmount() }
+        _ = try? m.sh("umount \"$R\"")
+      }
+      try m.mount()
+      try m.month()
+      try m.python(
+        #"""
+        path = M + "/images/user-7/2026/11/a"
+        file = os.open(path, os.O_CREAT | os.O_WRONLY)
+        def fill():
+            while True: os.write(file, bytes(1 << 20))
+        refused(errno.ENOSPC, fill)
+        process = server()
+        os.kill(process, signal.SIGKILL)
+        os.statvfs(M)
+        assert server() != process
+        refused(errno.ENOSPC, os.close, file)
+        assert poll(lambda: not os.path.exists(path))
+        assert not os.path.exists(R + "/images/user-7/2026/11/a")
+        """#)
+    }
+  }
+
+  @Test("is taken over by another program on purpose, and back")
+  func upgrade() throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        B = os.environ["B"]
+        shutil.copy(B, D + "/mammofs")
+        file = os.open(M + "/images/user-7/2026/11/a", os.O_CREAT | os.O_WRONLY)
+        for number, program in enumerate([D + "/mammofs", os.path.realpath(B)]):
+            os.write(file, b"%d" % number)
+            before = server()
+            said = subprocess.run([program, "upgrade", M], check=True, capture_output=True, text=True, timeout=60).stdout
+            assert said == f"{M} is served by process {server()}, no longer by {before}\n", said
+            assert os.readlink(f"/proc/{server()}/exe") == program
+        os.close(file)
+        assert get(R + "/images/user-7/2026/11/a") == b"01"
+        """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
+  @Test("is refused to what is no mount")
+  func upgradeOfNothing() throws {
+    try withMount { m in
+      try m.sh("fails \"$B\" upgrade \"$R\" 2> \"$D/said\"; grep -q 'no mammofs is mounted at' \"$D/said\"")
+    }
+  }
+
+  @Test("gets another in the place of one that reads no requests")
+  func hang() throws {
+    try withMount("--watchdog", "1") { m in
+      try m.python(
+        #"""
+        process = server()
+        os.kill(process, signal.SIGSTOP)
+        os.mkdir(M + "/temp/processing/x")
+        assert server() != process
+        assert b"reads no requests" in get(R + "/.mammofs/log")
+        """#)
+    }
+  }
+
+  @Test("is given up after three crashes in ten seconds, and says why")
+  func giveUp() throws {
+    try withMount { m in
+      try m.python(
+        #"""
+        for _ in range(3):
+            process = server()
+            os.kill(process, signal.SIGKILL)
+            assert poll(lambda: server() != process or not os.path.ismount(M))
+        assert poll(lambda: " " + M + " " not in get("/proc/self/mounts").decode())
+        assert b"is unmounted: the server ended 3 times in 10 seconds, the last time by signal 9" in get(R + "/.mammofs/log")
+        """#)
+      #expect(poll(seconds: 10) { m.servers.isEmpty })
+    }
+  }
+}

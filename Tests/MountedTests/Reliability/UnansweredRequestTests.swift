@@ -1,0 +1,160 @@
+import Testing
+
+/// A server that dies between having done something and having said so: the kernel sends the request again, and the
+/// next server has to know.
+@Suite(
+  "A request that was carried out and not answered", .mounting, .needs("python3", "strace"), .timeLimit(.minutes(5)))
+struct UnansweredRequestTests {
+  static let operations = [
+    "create", "create_exclusively", "create_in_workspace", "mkdir", "make_session", "rmdir", "unlink", "rename",
+    "rename_over", "rename_folder", "exchange",
+    "exchange_folders", "link", "symlink", "mkfifo", "setxattr", "removexattr", "truncate", "append", "chunk",
+    "complete",
+    "complete_by_rename", "unlink_chunk", "list", "fsync", "stats", "rename_temporary",
+  ]
+
+  /// A tracer kills the server as it begins to write its n-th reply, for every n until the work is done before that.
+  @Test("is done once, and its caller sees nothing of it", arguments: operations)
+  func answered(_ operation: String) throws {
+    for reply in 1...(Prerequisites.isLong ? 8 : 4) {
+      let wasKilled = try withServer(dyingAtReply: reply, operation)
+      if !wasKilled { break }
+    }
+  }
+
+  private func withServer(dyingAtReply reply: Int, _ operation: String) throws -> Bool {
+    var wasKilled = false
+    try withMount { m in
+      let script =
+        Self.operationsInPython + #"""
+          prepare()
+          process = server()
+          tracer = subprocess.Popen(
+              ["strace", "-f", "-qq", "-p", str(process), "-o", "/dev/null", "-e", "trace=writev",
+               "-e", "inject=writev:signal=KILL:when=" + os.environ["REPLY"]], stderr=subprocess.DEVNULL)
+          def is_traced(thread):
+              try: return "TracerPid:\t0\n" not in open(f"/proc/{process}/task/{thread}/status").read()
+              except FileNotFoundError: return True
+          assert poll(lambda: all(is_traced(thread) for thread in os.listdir(f"/proc/{process}/task")))
+          globals()["do_" + os.environ["OPERATION"]]()
+          killed = server() != process
+          if not killed: tracer.kill()
+          tracer.wait()
+          assert get(M + "/.errors") == b"", get(M + "/.errors")
+          print("killed" if killed else "")
+          """#
+      let said = try m.python(script, ["REPLY": "\(reply)", "OPERATION": operation])
+      wasKilled = said == "killed"
+      try m.expectStatsAsWalked()
+    }
+    return wasKilled
+  }
+
+  private static let operationsInPython = #"""
+    month = '/images/user-7/2026/11'
+    def prepare():
+        os.makedirs(M+month)
+        put(M + month + '/a','a'.encode()*5000)
+        put(M + month + '/b', b'b')
+        os.makedirs(M + '/temp/processing/d')
+        put(M + '/temp/processing/f', b'f')
+        os.makedirs(M + '/temp/uploads/s')
+        put(M + '/temp/uploads/s/chunk_0', b'c0')
+        os.setxattr(M + month + '/a','user.x', b'1')
+        os.makedirs(M + '/images/user-7/2025/01')
+        os.symlink('x', M + '/temp/processing/l')
+    def do_create():
+        put(M + month + '/new', b'n'*100)
+        assert get(M + month + '/new') == b'n'*100
+    def do_create_exclusively():
+        fd=os.open(M + month + '/new',os.O_CREAT|os.O_EXCL|os.O_RDWR)
+        os.write(fd,b'x')
+        os.close(fd)
+        assert get(M + month + '/new') == b'x'
+    def do_create_in_workspace():
+        fd=os.open(M + '/temp/processing/new',os.O_CREAT|os.O_EXCL|os.O_RDWR)
+        os.write(fd,b'x')
+        os.close(fd)
+        assert get(M + '/temp/processing/new') == b'x'
+    def do_mkdir():
+        os.mkdir(M + '/temp/processing/n')
+        assert os.path.isdir(M + '/temp/processing/n')
+    def do_make_session():
+        os.mkdir(M + '/temp/uploads/t')
+        put(M + '/temp/uploads/t/chunk_0', b'1')
+    def do_rmdir():
+        os.rmdir(M + '/temp/processing/d')
+        assert not os.path.exists(M + '/temp/processing/d')
+    def do_unlink():
+        os.unlink(M + month + '/a')
+        assert not os.path.exists(M + month + '/a')
+        put(M + month + '/a', b'again')
+    def do_rename():
+        os.rename(M + month + '/a', M + month + '/c')
+        assert len(get(M + month + '/c')) == 5000 and not os.path.exists(M + month + '/a')
+    def do_rename_over():
+        os.rename(M + month + '/a', M + month + '/b')
+        assert len(get(M + month + '/b')) == 5000 and not os.path.exists(M + month + '/a')
+    def do_rename_folder():
+        os.rename(M + '/images/user-7/2026', M + '/images/user-7/2024')
+        assert len(get(M + '/images/user-7/2024/11/a')) == 5000
+    def do_exchange():
+        renameat2(M + month + '/a', M + month + '/b',2)
+        assert get(M + month + '/a') == b'b' and len(get(M + month + '/b')) == 5000
+    def do_exchange_folders():
+        renameat2(M + '/images/user-7/2026', M + '/images/user-7/2025',2)
+        assert os.listdir(M + '/images/user-7/2025') == ['11'] and os.listdir(M + '/images/user-7/2026') == ['01']
+    def do_link():
+        os.link(M + '/temp/processing/f', M + '/temp/processing/g')
+        assert os.stat(M + '/temp/processing/g').st_nlink == 2
+    def do_symlink():
+        os.symlink('y', M + '/temp/processing/m')
+        assert os.readlink(M + '/temp/processing/m') == 'y'
+    def do_mkfifo():
+        os.mkfifo(M + '/temp/processing/p')
+    def do_setxattr():
+        os.setxattr(M + month + '/a','user.y', b'2',os.XATTR_CREATE)
+        assert os.getxattr(M + month + '/a','user.y') == b'2'
+    def do_removexattr():
+        os.removexattr(M + month + '/a','user.x')
+        assert 'user.x' not in os.listxattr(M + month + '/a')
+    def do_truncate():
+        os.truncate(M + month + '/a',10)
+        assert get(M + month + '/a') == b'a'*10
+    def do_append():
+        fd=os.open(M + month + '/a',os.O_WRONLY|os.O_APPEND)
+        os.write(fd,b'z')
+        os.close(fd)
+        assert get(M + month + '/a') == b'a'*5000+b'z'
+    def do_chunk():
+        put(M + '/temp/uploads/s/chunk_1', b'c1')
+        assert get(M + '/temp/uploads/s/chunk_1') == b'c1'
+    def do_complete():
+        put(M + '/temp/uploads/s/.complete',(month[1:]+'/up').encode())
+        assert get(M + month + '/up') == b'c0'
+    def do_complete_by_rename():
+        put(M + '/temp/uploads/s/.x',(month[1:]+'/up').encode())
+        os.rename(M + '/temp/uploads/s/.x', M + '/temp/uploads/s/.complete')
+        assert get(M + month + '/up') == b'c0'
+    def do_unlink_chunk():
+        os.unlink(M + '/temp/uploads/s/chunk_0')
+        put(M + '/temp/uploads/s/chunk_0', b'zz')
+        assert get(M + '/temp/uploads/s/chunk_0') == b'zz'
+    def do_list():
+        assert sorted(os.listdir(M+month)) == ['a','b']
+    def do_fsync():
+        fd=os.open(M + month + '/new',os.O_CREAT|os.O_WRONLY)
+        os.write(fd,b'q')
+        os.fsync(fd)
+        os.close(fd)
+        assert get(M + month + '/new') == b'q'
+    def do_stats():
+        assert b'totalSize' in get(M + '/.stats')
+    def do_rename_temporary():
+        put(M + month + '/.a.XyzAbc', b'rs')
+        os.utime(M + month + '/.a.XyzAbc',(5,5))
+        os.rename(M + month + '/.a.XyzAbc', M + month + '/r')
+        assert get(M + month + '/r') == b'rs' and os.stat(M + month + '/r').st_mtime == 5
+
+    """#
+}
