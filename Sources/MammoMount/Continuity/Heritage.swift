@@ -12,7 +12,7 @@ struct Heritage {
   /// Takes the descriptors of a server that has ended into use, and closes those that nobody needs any more.
   init(_ state: SharedState) {
     let records = state.handles.inUse
-    var needed: Set<CInt> = [0, 1, 2, state.descriptor, state.device, state.lock]
+    var needed: Set<CInt> = [0, 1, 2, state.descriptor, state.device, state.lock, state.companion]
     for (_, record) in records where record.descriptor >= 0 { needed.insert(record.descriptor) }
     Self.closeAll(but: needed)
     open = records
@@ -42,7 +42,8 @@ struct Heritage {
 extension SharedState {
   /// Makes descriptors that the next program needs outlive an `execve`.
   package func keepDescriptorsOpen() {
-    for descriptor in [descriptor, device, lock] + handles.inUse.map(\.record.descriptor) where descriptor >= 0 {
+    for descriptor in [descriptor, device, lock, companion] + handles.inUse.map(\.record.descriptor)
+    where descriptor >= 0 {
       _ = lx_clear_cloexec(descriptor)
     }
   }

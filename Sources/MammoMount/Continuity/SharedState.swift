@@ -33,6 +33,7 @@ package final class SharedState: @unchecked Sendable {
     static let device = 32
     static let lock = 36
     static let agreed = 40
+    static let companion = 120
     static let initializationLength = 48
     static let nextHandle = 56
     static let handleCount = 64
@@ -74,6 +75,7 @@ package final class SharedState: @unchecked Sendable {
     store(UInt64(1), at: Offset.nextHandle)
     store(CInt(-1), at: Offset.device)
     store(CInt(-1), at: Offset.lock)
+    store(CInt(-1), at: Offset.companion)
   }
 
   /// Of a mount that another binary began. Throws `EINVAL` where it is none, or of another format.
@@ -111,6 +113,12 @@ package final class SharedState: @unchecked Sendable {
   var lock: CInt {
     get { load(at: Offset.lock, as: CInt.self) }
     set { store(newValue, at: Offset.lock) }
+  }
+
+  /// The socket by whose end `fusermount3` knows that it is to unmount (`-o auto_unmount`); -1 where there is none.
+  var companion: CInt {
+    get { load(at: Offset.companion, as: CInt.self) }
+    set { store(newValue, at: Offset.companion) }
   }
 
   /// What a server needs to go on with the mount.

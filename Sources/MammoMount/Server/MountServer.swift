@@ -140,6 +140,16 @@ package final class MountServer: Sendable {
     }
   }
 
+  /// The one socket that is open after mounting, if there is any, is libfuse's to `fusermount3`.
+  private static func openSocket() -> CInt? {
+    guard let folder = try? Sys.openFile("/proc/self/fd"), let all = try? FolderStream.all(of: folder) else {
+      return nil
+    }
+    return all.compactMap { CInt($0.name.description) }.first { number in
+      number > 2 && (try? Sys.stat(number)).map { $0.st_mode & S_IFMT == S_IFSOCK } ?? false
+    }
+  }
+
   /// Goes on with the mount that an earlier server served.
   private func takeOver() throws(ServerFailure) {
     guard let continuation = state.continuation else {
@@ -171,6 +181,7 @@ package final class MountServer: Sendable {
     let (error, lines) = StandardErrorCapture.lines { () -> Errno? in
       do throws(Errno) {
         try session.mount(at: options.mountPoint)
+        state.companion = Self.openSocket() ?? -1
         return nil
       } catch {
         return error
