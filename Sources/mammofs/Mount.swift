@@ -29,6 +29,12 @@ struct Mount: ParsableCommand {
   @Option(help: ArgumentHelp("Finished upload sessions stay so long.", valueName: "minutes"))
   var sessionLinger = 60.0
 
+  @Flag(help: "Begin a new store in the root, whatever is there.")
+  var create = false
+
+  @Flag(help: "Refuse a root that is not a storage root yet.")
+  var existing = false
+
   @Option(help: .hidden)
   var readyDescriptor: Int32?
 
@@ -36,6 +42,7 @@ struct Mount: ParsableCommand {
     guard tempMaxAge >= 0, cleanupInterval > 0, sessionLinger >= 0,
       [tempMaxAge, cleanupInterval, sessionLinger].allSatisfy({ $0 < 1e6 })
     else { throw ValidationError("ages and intervals are positive numbers below a million") }
+    guard !create || !existing else { throw ValidationError("--create and --existing exclude each other") }
     guard !mountPoint.isEmpty, root != "" else { throw ValidationError("a folder's path is not empty") }
   }
 
@@ -52,7 +59,9 @@ struct Mount: ParsableCommand {
       }
       return
     }
-    var folders = try MountFolders(root: Settings.root(root), mountPoint: mountPoint)
+    var folders = try MountFolders(
+      root: Settings.root(root), mountPoint: mountPoint,
+      newRoot: create ? .wanted : existing ? .refused : .ifPlain)
     try folders.make()
     let hasBegun = Atomic(false)
     do {

@@ -43,6 +43,8 @@ package final class MountServer: Sendable {
     // Modes are the callers' business.
     umask(0)
     let descriptors = Int(clamping: lx_raise_descriptor_limit())
+    // Before there is any thread that would keep more.
+    try Privileges.drop()
     let tree: MountTree
     do throws(StorageError) {
       storage = try Storage(path: options.root)

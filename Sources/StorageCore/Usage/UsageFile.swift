@@ -43,7 +43,9 @@ struct UsageFile: Codable {
     guard let bytes = try? JSONEncoder().encode(self) else { return }
     let temporary: FileName = "usage.json.new"
     try StorageError.wrap("saving the usage figures") { () throws(Errno) in
-      let file = try Sys.open(temporary, in: privateFolder, O_WRONLY | O_CREAT | O_TRUNC, mode: mode_t(Layout.fileMode))
+      // One may be left of a stop that was cut off.
+      do throws(Errno) { try Sys.unlink(temporary, in: privateFolder) } catch .noSuchFileOrDirectory {}
+      let file = try Sys.open(temporary, in: privateFolder, O_WRONLY | O_CREAT | O_EXCL, mode: mode_t(Layout.fileMode))
       try Sys.writeAll(file, at: 0, [UInt8](bytes))
       try Sys.synchronizeData(file)
       try Sys.rename(temporary, in: privateFolder, to: Layout.usage, in: privateFolder)
@@ -55,7 +57,7 @@ struct UsageFile: Codable {
   static func take(from privateFolder: CInt) throws(StorageError) -> UsageFile? {
     var bytes: [UInt8] = []
     do throws(Errno) {
-      let file = try Sys.open(Layout.usage, in: privateFolder, O_RDONLY)
+      let file = try Sys.openOwn(Layout.usage, in: privateFolder, O_RDONLY)
       bytes = try Sys.readAll(file, limit: 1 << 30)
       try Sys.unlink(Layout.usage, in: privateFolder)
       // Without this a power cut could bring old figures back.
