@@ -108,6 +108,8 @@ extension MountTree {
     _ node: NodeID, _ handle: HandleID, mode: Int32, offset: Int64, length: Int64, _ caller: Caller
   ) throws(Errno) {
     try answering("fallocate", node) {
+      // A marker is a few bytes; there is nothing to reserve.
+      if case .marker? = handles[handle] { throw Errno.notSupported }
       let file = try file(handle)
       try file.inode.chunk?.bringHome()
       try clearPrivileges(file.inode, by: file.descriptor, caller)

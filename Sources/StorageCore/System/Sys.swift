@@ -44,7 +44,10 @@ package enum Sys {
   ) throws(Errno) -> Descriptor {
     let folder = folder.raw
     let raw = try retrying { () -> CInt in
-      path.withCString { lx_open_beneath(folder, $0, flags | O_CLOEXEC, mode) }
+      // A pipe that was planted keeps nobody waiting.
+      path.withCString {
+        lx_open_beneath(folder, $0, flags | O_CLOEXEC | (flags & lx_O_PATH == 0 ? O_NONBLOCK : 0), mode)
+      }
     }
     return Descriptor(owning: raw)
   }
@@ -66,8 +69,7 @@ package enum Sys {
     _ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable, _ flags: CInt, mode: mode_t = 0
   ) throws(Errno) -> Descriptor {
     let folder = folder.raw
-    // A pipe would keep its opener waiting.
-    let file = try open(name, in: folder, flags | O_NONBLOCK, mode: mode)
+    let file = try open(name, in: folder, flags, mode: mode)
     let stat = try stat(file)
     guard stat.st_mode & S_IFMT == S_IFREG, stat.st_nlink <= 1 else { throw .invalidArgument }
     return file

@@ -57,15 +57,17 @@ struct UsageFile: Codable {
   static func take(from privateFolder: CInt) throws(StorageError) -> UsageFile? {
     var bytes: [UInt8] = []
     do throws(Errno) {
-      let file = try Sys.openOwn(Layout.usage, in: privateFolder, O_RDONLY)
-      bytes = try Sys.readAll(file, limit: 1 << 30)
+      // What is not the file that was left tells nothing.
+      if let file = try? Sys.openOwn(Layout.usage, in: privateFolder, O_RDONLY) {
+        bytes = (try? Sys.readAll(file, limit: 1 << 30)) ?? []
+      }
       try Sys.unlink(Layout.usage, in: privateFolder)
       // Without this a power cut could bring old figures back.
       try Sys.synchronize(privateFolder)
     } catch .noSuchFileOrDirectory {
       return nil
     } catch {
-      throw .system(error, doing: "reading the usage figures")
+      throw .system(error, doing: "taking the usage figures of the last stop away")
     }
     let file = try? JSONDecoder().decode(UsageFile.self, from: Data(bytes))
     return file?.version == 1 ? file : nil
