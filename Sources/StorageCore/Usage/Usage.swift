@@ -11,10 +11,10 @@ public struct Tally: Hashable, Sendable, Codable {
 
   // Sparse files can say that they hold 8 EiB each. Sums wrap around then, so that they are right again when those go.
   public static func + (a: Tally, b: Tally) -> Tally {
-    Tally(size: a.size &+ b.size, count: a.count + b.count)
+    Tally(size: a.size &+ b.size, count: a.count &+ b.count)
   }
   public static func - (a: Tally, b: Tally) -> Tally {
-    Tally(size: a.size &- b.size, count: a.count - b.count)
+    Tally(size: a.size &- b.size, count: a.count &- b.count)
   }
   public static func += (a: inout Tally, b: Tally) { a = a + b }
 
@@ -46,7 +46,7 @@ public struct StorageStats: Hashable, Sendable {
 
   /// Bytes.
   public var totalSize: Int64 { images.size.addingClamped(thumbnails.size).addingClamped(temp.size) }
-  public var fileCount: Int { images.count + thumbnails.count + temp.count }
+  public var fileCount: Int { images.count &+ thumbnails.count &+ temp.count }
 
   /// JSON, one key a line.
   public var json: String {

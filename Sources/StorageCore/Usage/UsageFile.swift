@@ -69,7 +69,14 @@ struct UsageFile: Codable {
     } catch {
       throw .system(error, doing: "taking the usage figures of the last stop away")
     }
-    let file = try? JSONDecoder().decode(UsageFile.self, from: Data(bytes))
-    return file?.version == 1 ? file : nil
+    return UsageFile(json: bytes)
+  }
+
+  /// `nil` where it is none, or says what cannot be.
+  init?(json: [UInt8]) {
+    guard let file = try? JSONDecoder().decode(UsageFile.self, from: Data(json)), file.version == 1 else { return nil }
+    let tallies = file.users.flatMap { [$0.images, $0.thumbnails] } + [file.temp]
+    guard tallies.allSatisfy({ $0.count >= 0 }) else { return nil }
+    self = file
   }
 }
