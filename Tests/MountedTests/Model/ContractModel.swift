@@ -49,6 +49,16 @@ struct ContractModel {
     return all.filter { $0.count == folder.count + 1 && $0.starts(with: folder) }.compactMap(\.last)
   }
 
+  /// All paths below the fixed ones, in an order that does not change.
+  var paths: [Path] {
+    let entries = sessions.flatMap { id, session in
+      (session.chunks.keys.map { $0 } + session.work.keys.map { $0 } + [""]).map { name in
+        ["temp", "uploads", id] + (name.isEmpty ? [] : [name])
+      }
+    }
+    return (Array(folders) + Array(files.keys) + entries).sorted { $0.lexicographicallyPrecedes($1) }
+  }
+
   var figures: (images: Count, thumbnails: Count, temp: Count, active: Int, completed: Int, users: Int) {
     func count(_ contents: some Collection<[UInt8]>) -> Count {
       Count(size: contents.reduce(0) { $0 + $1.count }, count: contents.count)
@@ -135,6 +145,8 @@ struct ContractModel {
     if let errors = obstacle(old).nonEmpty { return errors }
     if let errors = obstacle(new).nonEmpty { return errors }
     guard exists(old) else { return [ENOENT] }
+    // A folder that holds what is to become its name.
+    if old != new, old.starts(with: new) { return [ENOTEMPTY] }
     if Self.fixed.contains(old) || Self.fixed.contains(new) { return [EPERM, EBUSY, ENOTEMPTY, EXDEV, EINVAL, EISDIR] }
     if old == new { return [] }
     return isFolder(old) ? renameFolder(old, new) : renameFile(old, new)
@@ -142,7 +154,6 @@ struct ContractModel {
 
   private mutating func renameFolder(_ old: Path, _ new: Path) -> [Int32] {
     if new.starts(with: old) { return [EINVAL] }
-    if old.starts(with: new) { return [ENOTEMPTY] }
     guard Self.level(old) == .folder, Self.level(new) == .folder, old.count == new.count, old[0] == new[0] else {
       return [EPERM, EXDEV, EINVAL, ENOTDIR, ENOTEMPTY]
     }
@@ -159,7 +170,7 @@ struct ContractModel {
     let isInSession = (Self.level(old) == .entry, Self.level(new) == .entry)
     if isInSession != (true, true), isInSession != (false, false) { return [EXDEV, EPERM, EINVAL] }
     if isInSession.0, old[2] != new[2] { return [EXDEV] }
-    if isInSession.0, sessions[old[2]]?.result != nil { return [EPERM] }
+    if isInSession.0, sessions[old[2]]?.result != nil { return [EPERM, EINVAL] }
     // What is at a bad name is refused for that, what is at a folder's level for being a file.
     var without = self
     without.set(old, nil)

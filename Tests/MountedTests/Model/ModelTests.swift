@@ -46,8 +46,10 @@ struct ModelPlay {
 
   private mutating func pick<T>(_ choices: [T]) -> T { choices[Int.random(in: choices.indices, using: &chance)] }
 
-  /// Mostly good names, at mostly few places, so that calls get into each other's way.
+  /// What is there, or mostly good names at few places, so that calls get into each other's way.
   private mutating func path() -> ContractModel.Path {
+    let known = model.paths.filter { $0[1] != "processing" }
+    if !known.isEmpty, pick([true, false]) { return pick(known) }
     if pick([true, false, false]) {
       let names = [
         "chunk_0", "chunk_1", "chunk_2", "chunk_3", "chunk_01", "chunk_aa", "chunk_ab", "x.txt", ".w", "chunk_",
