@@ -24,7 +24,7 @@ extension MountTree {
         return try Sys.read(file.descriptor, at: offset, into: buffer)
       case .marker(let draft): return try Sys.read(draft.descriptor, at: offset, into: buffer)
       case .snapshot(let content):
-        guard offset < content.count else { return 0 }
+        guard offset >= 0, offset < content.count else { return 0 }
         let piece = content[Int(offset)...].prefix(buffer.count)
         buffer.copyBytes(from: piece)
         return piece.count

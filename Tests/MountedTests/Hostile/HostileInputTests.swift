@@ -194,6 +194,37 @@ struct HostileInputTests {
     }
   }
 
+  @Test("Positions in folders and virtual files that nobody was given")
+  func positions() throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        for number in range(20): put(f"{M}/images/user-7/2026/11/{number}.dcm")
+        os.mkdir(M + "/temp/uploads/S")
+        positions = [1 << n for n in range(63)] + [(1 << 63) - 1 - (1 << n) for n in range(63)] + [(1 << 63) - 1]
+        space, getdents64 = ctypes.create_string_buffer(4096), {"x86_64": 217}.get(os.uname().machine, 61)
+        for folder in ("", "/images", "/images/user-7/2026/11", "/temp/uploads/S", "/temp/processing"):
+            file = os.open(M + folder, os.O_RDONLY)
+            for position in positions:
+                try: os.lseek(file, position, os.SEEK_SET)
+                except OSError: continue
+                assert libc.syscall(getdents64, file, space, 4096) >= -1
+            os.close(file)
+            assert os.listdir(M + folder) is not None
+        for path in ("/.stats", "/.errors", "/images/user-7/.stats", "/temp/uploads/S/.stats"):
+            file = os.open(M + path, os.O_RDONLY)
+            for position in positions:
+                try: assert len(os.pread(file, 10, position)) <= 10
+                except OSError as error: assert error.errno == errno.EINVAL, (path, position, error)
+                try: os.lseek(file, position, os.SEEK_HOLE)
+                except OSError as error: assert error.errno in (errno.ENXIO, errno.EINVAL), (path, position, error)
+            os.close(file)
+        assert len(os.listdir(M + "/images/user-7/2026/11")) == 20
+        """#)
+    }
+  }
+
   @Test("A full .errors keeps the newest lines whole while many are refused at once")
   func fullErrors() throws {
     try withMount { m in
