@@ -65,7 +65,7 @@ let package = Package(
     .testTarget(
       name: "StorageCoreTests",
       dependencies: [
-        "StorageCore",
+        "CLinux", "StorageCore",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],

@@ -67,7 +67,7 @@ check_fuse || warn "the tests of the mounted binary will be skipped"
 
 step "Linting"
 (cd "$PROJECT" && "$SWIFT" format lint --strict --parallel --recursive \
-  Sources Tests Package.swift Benchmarks/Sources Benchmarks/Package.swift) || failed+=(lint)
+  Sources Tests Package.swift Benchmarks/Sources Benchmarks/Package.swift Fuzzing/Sources/fuzz Fuzzing/Package.swift) || failed+=(lint)
 
 step "Building for release, warnings as errors"
 must "release build" warnings_are_errors

@@ -73,13 +73,15 @@ enum Background {
 
   /// From now on what the server logs goes into the storage root's private folder.
   static func logToRoot(_ root: String) throws {
-    let path = "\(root)/.mammofs/log"
-    // One old log is kept.
-    if let size = try? Sys.stat(Sys.openFile(path)).st_size, size > 1 << 20 { rename(path, path + ".old") }
-    let file = lx_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND, 0o640)
-    guard file >= 0 else { throw Failure("cannot write the log \(path): \(Errno(rawValue: errno))") }
-    dup2(file, 1)
-    dup2(file, 2)
-    close(file)
+    let log = try Failure.explaining("write the log \(root)/.mammofs/log") { () throws(Errno) in
+      let folder = try Root.privateFolder(ofRoot: root)
+      // One old log is kept.
+      if let size = try? Sys.stat(Layout.log, in: folder).st_size, size > 1 << 20 {
+        try Sys.rename(Layout.log, in: folder, to: Layout.oldLog, in: folder)
+      }
+      return try Sys.openOwn(Layout.log, in: folder, O_WRONLY | O_CREAT | O_APPEND, mode: 0o640)
+    }
+    dup2(log.raw, 1)
+    dup2(log.raw, 2)
   }
 }

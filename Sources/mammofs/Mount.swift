@@ -32,6 +32,12 @@ struct Mount: ParsableCommand {
   @Option(help: ArgumentHelp("A server that reads no requests for so long is replaced; 0 never.", valueName: "seconds"))
   var watchdog: Int64 = 30
 
+  @Flag(help: "Begin a new store in the root, whatever is there.")
+  var create = false
+
+  @Flag(help: "Refuse a root that is not a storage root yet.")
+  var existing = false
+
   @Option(help: .hidden)
   var readyDescriptor: Int32?
 
@@ -42,6 +48,7 @@ struct Mount: ParsableCommand {
     guard tempMaxAge >= 0, cleanupInterval > 0, sessionLinger >= 0, (0..<1_000_000).contains(watchdog),
       [tempMaxAge, cleanupInterval, sessionLinger].allSatisfy({ $0 < 1e6 })
     else { throw ValidationError("ages and intervals are positive numbers below a million") }
+    guard !create || !existing else { throw ValidationError("--create and --existing exclude each other") }
     guard !mountPoint.isEmpty, root != "" else { throw ValidationError("a folder's path is not empty") }
   }
 
@@ -58,7 +65,9 @@ struct Mount: ParsableCommand {
         settings(root: Settings.root(root), mountPoint, flags), SharedState(), inBackground: true,
         ready: Background.Readiness(readyDescriptor))
     }
-    var folders = try MountFolders(root: Settings.root(root), mountPoint: mountPoint)
+    var folders = try MountFolders(
+      root: Settings.root(root), mountPoint: mountPoint,
+      newRoot: create ? .wanted : existing ? .refused : .ifPlain)
     try folders.make()
     let state = try SharedState()
     do {

@@ -22,14 +22,25 @@ struct MountFolders {
     let mode: mode_t
   }
 
+  /// Whether a folder that is no storage root yet may become one.
+  enum NewRoot {
+    /// Never.
+    case refused
+    /// Where nothing speaks against it.
+    case ifPlain
+    /// Whatever is there.
+    case wanted
+  }
+
   /// Checks, and changes nothing.
-  init(root: String, mountPoint: String) throws {
+  init(root: String, mountPoint: String, newRoot: NewRoot) throws {
     self.root = MountPoint.resolved(root)
     self.mountPoint = MountPoint.resolved(mountPoint)
     before = Self.contents(of: self.root)
     try checkMountPoint(given: mountPoint)
     try Self.check(self.root, what: "storage root")
     try checkPlaces()
+    try checkGuard(newRoot)
   }
 
   /// Clears a dead mount, and makes what is missing.
@@ -74,6 +85,27 @@ struct MountFolders {
     }
   }
 
+  /// No store begins where another one should be.
+  private func checkGuard(_ newRoot: NewRoot) throws {
+    let found = try Failure.explaining("look into the storage root \(root)") { () throws(Errno) in
+      try RootGuard(ofRoot: root)
+    }
+    if found == .store || newRoot == .wanted { return }
+    let why = "\(root) is no storage root: it has no \(Layout.privateFolder)/\(Layout.lock)"
+    let anyway = "if a new store is to begin there, say --create"
+    if let place = MissingMount.over(root) {
+      throw Failure("\(why), and the file system that belongs at \(place) is not mounted; mount that, or \(anyway)")
+    }
+    switch found {
+    case .stranger(let name):
+      throw Failure("\(why), but other things, such as \(name); choose an empty folder, or \(anyway)")
+    case .nothing, .tree:
+      guard newRoot == .refused else { return }
+      throw Failure("\(why); mount what should be there, or \(anyway)")
+    case .store: return
+    }
+  }
+
   private func checkPlaces() throws {
     if MountPoint.isPath(root, in: mountPoint) {
       throw Failure("the storage root \(root) would be hidden by its own mount at \(mountPoint); choose another place")
@@ -111,10 +143,9 @@ struct MountFolders {
     let kept = before?.names ?? []
     guard !kept.contains(Layout.privateFolder), let folder = try? Sys.openFile(root) else { return }
     // Not below somebody else, who was quicker.
-    let lock = try? Sys.openFile("\(root)/\(Layout.privateFolder)/\(Layout.lock)")
-    if let lock { guard lx_flock(lock.raw, 1, 0) == 0 else { return } }
-    for entry in (try? FolderStream.all(of: folder.raw)) ?? [] where !kept.contains(entry.name) {
-      Self.removeFolder("\(root)/\(entry.name)", withFiles: entry.name == Layout.privateFolder)
+    if let lock = try? Root.openOwn(Layout.lock, ofRoot: root) { guard lx_flock(lock.raw, 1, 0) == 0 else { return } }
+    for entry in (try? FolderStream.all(of: folder)) ?? [] where !kept.contains(entry.name) {
+      Self.removeFolder(entry.name, in: folder, withFiles: entry.name == Layout.privateFolder)
     }
     if let before { chmod(root, before.mode) }
   }
@@ -122,13 +153,18 @@ struct MountFolders {
   /// Removes a folder with the empty ones in it.
   ///
   /// - Parameter withFiles: also its own files.
-  private static func removeFolder(_ path: String, withFiles: Bool) {
-    guard let folder = try? Sys.openFile(path) else { return }
-    for entry in (try? FolderStream.all(of: folder.raw)) ?? [] {
-      let path = "\(path)/\(entry.name)"
-      if rmdir(path) != 0, errno == ENOTDIR, withFiles { unlink(path) }
+  private static func removeFolder(_ name: FileName, in parent: borrowing Descriptor, withFiles: Bool) {
+    guard let folder = try? Sys.openFolder(name, in: parent) else { return }
+    for entry in (try? FolderStream.all(of: folder)) ?? [] {
+      do throws(Errno) {
+        try Sys.removeFolder(entry.name, in: folder)
+      } catch .notDirectory where withFiles {
+        try? Sys.unlink(entry.name, in: folder)
+      } catch {
+        // What is in it is not this mount's.
+      }
     }
-    rmdir(path)
+    try? Sys.removeFolder(name, in: parent)
   }
 
   private static func contents(of path: String) -> Contents? {

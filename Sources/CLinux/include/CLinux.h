@@ -27,6 +27,12 @@ extern const int16_t lx_POSIX_SPAWN_SETSID;
 
 // openat(2) is variadic.
 int lx_openat(int dir, const char *path, int flags, uint32_t mode);
+// openat2(2) of something below `dir`: never out of it, and through no symbolic link. Where the kernel lacks the call,
+// or something keeps the process from it, name by name with O_NOFOLLOW. The errno is openat's: ENOTDIR for a link
+// where a folder is asked for, ELOOP for one where a file is.
+int lx_open_beneath(int dir, const char *path, int flags, uint32_t mode);
+// What `lx_open_beneath` falls back to.
+int lx_open_by_names(int dir, const char *path, int flags, uint32_t mode);
 int lx_renameat2(int from_dir, const char *from, int to_dir, const char *to, uint32_t flags);
 long lx_copy_file_range(int in, int64_t *in_offset, int out, int64_t *out_offset, size_t length);
 // ioctl(FICLONERANGE): shares blocks where the file system can.
@@ -87,6 +93,11 @@ int lx_clear_cloexec(int fd);
 int lx_signalfd_for_end(void);
 // setrlimit(RLIMIT_NOFILE) to the hard limit; returns the limit in force.
 uint64_t lx_raise_descriptor_limit(void);
+
+// Leaves this thread, and those it starts, the capabilities of the mask (bit N is capability N) that it has, takes all
+// others out of the bounding set where it may, empties the inheritable and the ambient set, and sets no_new_privs, so
+// that nothing that is executed gets more.
+int lx_keep_capabilities(uint64_t kept);
 
 // Names the calling thread, for ps and gdb; at most 15 bytes.
 void lx_name_thread(const char *name);

@@ -58,6 +58,9 @@ package final class Supervisor {
     while true {
       let server = lx_fork_sharing_descriptors()
       if server == 0 {
+        // Before there is any other thread: it would keep more. The limit takes a right that goes.
+        _ = lx_raise_descriptor_limit()
+        try Privileges.drop()
         try ServerThread.run(serve)
         return .served
       }

@@ -86,7 +86,7 @@ package final class ControlSocket: Sendable {
   package static func cleanup(
     root: String, olderThan age: Int64, dryRun: Bool
   ) throws(ServerFailure) -> CleanupReport? {
-    guard let folder = try? Sys.openFile("\(root)/\(Layout.privateFolder)"),
+    guard let folder = try? Root.privateFolder(ofRoot: root),
       let connection = UnixSocket.connect(in: folder.raw, name: name)
     else { return nil }
     defer { close(connection) }

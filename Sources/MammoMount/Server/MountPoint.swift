@@ -41,7 +41,7 @@ package struct MountPoint: Hashable, Sendable {
   }
 
   /// Blanks and their like are written as three octal digits.
-  private static func unescaped(_ text: Substring) -> String {
+  static func unescaped(_ text: Substring) -> String {
     var bytes: [UInt8] = []
     var rest = text.utf8[...]
     while let byte = rest.popFirst() {
@@ -123,7 +123,7 @@ package struct MountPoint: Hashable, Sendable {
 
   /// Unmounts by `unmount`, and returns when the server has let go of the storage root and ended.
   package func leave(_ unmount: () throws -> Void) throws {
-    let lock = try? Sys.openFile("\(root)/\(Layout.privateFolder)/\(Layout.lock)")
+    let lock = try? Root.openOwn(Layout.lock, ofRoot: root)
     // Taken before, because afterwards the number may be another process's.
     let server = Storage.user(of: root).flatMap { process in
       let descriptor = lx_pidfd_open(process)

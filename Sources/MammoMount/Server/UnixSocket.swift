@@ -1,4 +1,5 @@
 internal import Glibc
+internal import StorageCore
 internal import SystemPackage
 
 /// The few calls on local sockets that the mount needs.
@@ -27,9 +28,11 @@ enum UnixSocket {
   }
 
   static func connect(in folder: CInt, name: String) -> CInt? {
+    // The name itself, so that a link in its place leads nowhere.
+    guard let place = try? Sys.openPath(FileName(name), in: folder) else { return nil }
     let socket = Glibc.socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
     guard socket >= 0 else { return nil }
-    let connected = withAddress("/proc/self/fd/\(folder)/\(name)") { Glibc.connect(socket, $0, $1) }
+    let connected = withAddress("/proc/self/fd/\(place.raw)") { Glibc.connect(socket, $0, $1) }
     guard connected == 0 else {
       close(socket)
       return nil

@@ -24,7 +24,7 @@ extension MountTree {
         return try Sys.read(file.descriptor, at: offset, into: buffer)
       case .marker(let draft): return try Sys.read(draft.descriptor, at: offset, into: buffer)
       case .snapshot(let content):
-        guard offset < content.count else { return 0 }
+        guard offset >= 0, offset < content.count else { return 0 }
         let piece = content[Int(offset)...].prefix(buffer.count)
         buffer.copyBytes(from: piece)
         return piece.count
@@ -107,6 +107,8 @@ extension MountTree {
     _ node: NodeID, _ handle: HandleID, mode: Int32, offset: Int64, length: Int64, _ caller: Caller
   ) throws(Errno) {
     try answering("fallocate", node) {
+      // A marker is a few bytes; there is nothing to reserve.
+      if case .marker? = handles[handle] { throw Errno.notSupported }
       let file = try file(handle)
       try file.inode.chunk?.bringHome()
       try clearPrivileges(file.inode, by: file.descriptor, caller)

@@ -39,7 +39,8 @@ extension MountTree {
           guard try listFirst(from: start, state.first, folder, &listing) else { return }
           position = 0
         }
-        try listStream(from: Int64(position), &state, folder, &listing)
+        // Beyond any number of the file system's is none of its positions: the call says so.
+        try listStream(from: Int64(bitPattern: position), &state, folder, &listing)
       }
     } catch let error as Errno {
       throw error

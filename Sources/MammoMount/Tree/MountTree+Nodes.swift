@@ -101,18 +101,19 @@ extension MountTree {
       if nodes.isOrphan(id) { throw Errno.noSuchFileOrDirectory }
       let folder = try folder(node.parent)
       let location = try location(of: node.name, in: folder)
-      if let descriptor = held(location, as: node.identity) { return descriptor }
+      if let descriptor = try held(location, as: node.identity) { return descriptor }
       nodes.lostName(node.identity, node.name, in: node.parent)
     }
     throw Errno.staleNFSFileHandle
   }
 
   /// A descriptor of what is at a location, if that is the file that is meant.
-  private func held(_ location: Location, as identity: FileIdentity) -> SharedDescriptor? {
+  private func held(_ location: Location, as identity: FileIdentity) throws(Errno) -> SharedDescriptor? {
     do throws(Errno) {
       let descriptor = SharedDescriptor(try Sys.openPath(location.name, in: location.folder))
       return FileIdentity(try Sys.stat(descriptor)) == identity ? descriptor : nil
     } catch {
+      if error.isWantOfDescriptors { throw error }
       return nil
     }
   }

@@ -76,10 +76,14 @@ extension MountTree {
     let folder = try folder(record.parent)
     let location = try location(of: record.name, in: folder)
     let access = isWriting || flags & O_TRUNC != 0 || isChunk(record.place) ? O_RDWR : O_RDONLY
-    guard let file = try? Sys.open(location.name, in: location.folder, access | O_NONBLOCK) else {
+    let descriptor: SharedDescriptor
+    do throws(Errno) {
+      descriptor = SharedDescriptor(try Sys.open(location.name, in: location.folder, access))
+    } catch {
+      // The other way takes more descriptors, not fewer.
+      if error.isWantOfDescriptors { throw error }
       return nil
     }
-    let descriptor = SharedDescriptor(file)
     return FileIdentity(try Sys.stat(descriptor)) == record.identity ? descriptor : nil
   }
 

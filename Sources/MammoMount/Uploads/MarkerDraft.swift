@@ -37,7 +37,7 @@ final class MarkerDraft: Sendable {
 
   /// Takes content, but no more than a marker can have.
   func write(at offset: Int64, _ bytes: UnsafeRawBufferPointer) throws -> Int {
-    guard offset + Int64(bytes.count) <= CompletionRequest.longestMarker else {
+    guard offset <= Int64(CompletionRequest.longestMarker - bytes.count) else {
       let error = StorageError.badMarker(
         "a marker holds a path or a JSON object, at most \(CompletionRequest.longestMarker) bytes")
       die(error)

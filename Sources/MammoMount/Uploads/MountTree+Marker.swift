@@ -53,7 +53,7 @@ extension MountTree {
     if flags & O_ACCMODE != O_RDONLY { return try draft(session, record.parent, mode: nil, caller) }
     // Whoever reads the marker wants the result.
     let folder = try descriptor(of: record.parent)
-    if session.waitForRecord() != nil, let file = try? Sys.open(Layout.result, in: folder, O_RDONLY) {
+    if session.waitForRecord() != nil, let file = try? Sys.openOwn(Layout.result, in: folder, O_RDONLY) {
       return snapshot(try Sys.readAll(file, limit: CompletionRequest.longestMarker), of: node, caller)
     }
     guard let draft = markers.newest(for: session.name) else { throw Errno.noSuchFileOrDirectory }

@@ -39,7 +39,7 @@ struct Sweep {
       }
       report.sessions += 1
       report.deleted += tally.count
-      report.bytes += tally.size
+      report.bytes = report.bytes.addingClamped(tally.size)
     }
   }
 
@@ -82,7 +82,7 @@ struct Sweep {
         guard gone ?? false else { continue }
       }
       report.deleted += 1
-      report.bytes += Int64(stat.st_size)
+      report.bytes = report.bytes.addingClamped(Int64(stat.st_size))
     }
   }
 
@@ -110,7 +110,7 @@ struct Sweep {
         guard remove(entry.name, in: folder, here, path, stat, &report) else { continue }
         left -= 1
         report.deleted += 1
-        if stat.isRegularFile { report.bytes += Int64(stat.st_size) }
+        if stat.isRegularFile { report.bytes = report.bytes.addingClamped(Int64(stat.st_size)) }
       }
     }
     return left == 0

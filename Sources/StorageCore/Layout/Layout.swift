@@ -21,6 +21,9 @@ package enum Layout {
   package static let lock: FileName = "lock"
   /// Usage figures, there only after a clean stop.
   package static let usage: FileName = "usage.json"
+  /// What a background server has to say, and what it said before that.
+  package static let log: FileName = "log"
+  package static let oldLog: FileName = "log.old"
   /// The result of a completed session, in the session's folder.
   package static let result: FileName = ".complete"
   /// The same while the image takes its place; in the session's folder, and no name that a session could hold.

@@ -24,9 +24,28 @@ package final class Root: Sendable {
 
   /// Opens a folder of the tree; no name on the way may be a symbolic link.
   package func openFolder(_ names: [FileName]) throws(Errno) -> Descriptor {
-    var folder = try Sys.reopen(descriptor, O_RDONLY | O_DIRECTORY)
-    for name in names { folder = try Sys.openFolder(name, in: folder) }
-    return folder
+    // So many names are no longer than the kernel takes.
+    let reach = 15
+    guard names.count <= reach else {
+      var folder = try openFolder(Array(names.prefix(reach)))
+      for name in names.dropFirst(reach) { folder = try Sys.openFolder(name, in: folder) }
+      return folder
+    }
+    guard !names.isEmpty else { return try Sys.reopen(descriptor, O_RDONLY | O_DIRECTORY) }
+    let path = Array(names.map(\.bytes).joined(separator: [UInt8(ascii: "/")]))
+    return try Sys.openFolder(FileName(bytes: path), in: descriptor)
+  }
+
+  /// Opens a file of the private folder of a storage root that is given by its path, and was not taken into use.
+  package static func openOwn(
+    _ name: FileName, ofRoot path: String, _ flags: CInt = O_RDONLY, mode: mode_t = 0
+  ) throws(Errno) -> Descriptor {
+    try Sys.openOwn(name, in: try privateFolder(ofRoot: path), flags, mode: mode)
+  }
+
+  /// The private folder of a storage root that is given by its path.
+  package static func privateFolder(ofRoot path: String) throws(Errno) -> Descriptor {
+    try Sys.openFolder(Layout.privateFolder, in: try Sys.openBeneathNothing(path))
   }
 
   /// Opens a folder of the tree and makes what is missing on the way, for `owner`.

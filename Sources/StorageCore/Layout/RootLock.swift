@@ -12,7 +12,7 @@ package struct RootLock: Sendable {
   static func take(_ root: Root, by user: String) throws(StorageError) -> RootLock {
     let file = try StorageError.wrap("opening the storage root's lock") { () throws(Errno) in
       let folder = try root.makeFolders([Layout.privateFolder], owner: nil)
-      return try Sys.open(Layout.lock, in: folder, O_RDWR | O_CREAT, mode: mode_t(Layout.fileMode))
+      return try Sys.openOwn(Layout.lock, in: folder, O_RDWR | O_CREAT, mode: mode_t(Layout.fileMode))
     }
     guard lx_flock(file.raw, 1, 0) == 0 else {
       let error = errno
@@ -55,7 +55,7 @@ package struct RootLock: Sendable {
 
   /// What is written in the lock of a root.
   static func content(root: String) -> Content? {
-    guard let file = try? Sys.openFile("\(root)/\(Layout.privateFolder)/\(Layout.lock)") else { return nil }
+    guard let file = try? Root.openOwn(Layout.lock, ofRoot: root) else { return nil }
     return Content(of: file.raw)
   }
 

@@ -7,6 +7,11 @@ public enum NameRules {
   public static func check(_ name: FileName) throws(StorageError) {
     guard name.count <= longest else { throw .nameTooLong(length: name.count) }
     guard name.count > 0 else { throw .badName("an empty name", rule: "a name has 1 to 255 bytes") }
+    if name.bytes.allSatisfy({ $0 > 0x2F && $0 < 0x7F }) { return }
+    // From a marker or saved state; the kernel hands none over.
+    guard name.count > 2 || !name.isDots, !name.bytes.contains(UInt8(ascii: "/")) else {
+      throw .badName(name.description, rule: "a name is neither '.' nor '..' and has no slash")
+    }
     if name.bytes.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return }
     guard let text = String(validating: name.bytes, as: UTF8.self) else { throw .notUTF8(name.description) }
     for scalar in text.unicodeScalars where scalar.properties.generalCategory == .control {

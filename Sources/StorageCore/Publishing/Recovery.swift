@@ -38,7 +38,10 @@ struct Recovery {
       try FolderStream.all(of: staging.raw)
     }
     for entry in entries {
-      result.firstNumber = max(result.firstNumber, (UInt64(entry.name.description) ?? 0) + 1)
+      // One that leaves no room for more is none that was given.
+      if let number = UInt64(entry.name.description), number < 1 << 62 {
+        result.firstNumber = max(result.firstNumber, number + 1)
+      }
       do throws(Errno) {
         try handle(entry.name, &result)
       } catch {

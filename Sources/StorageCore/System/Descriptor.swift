@@ -39,3 +39,8 @@ package final class SharedDescriptor: Sendable, DescriptorReference {
 
   package init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
 }
+
+extension Errno {
+  /// The process, or the machine, has as many descriptors open as it may. It passes; nothing is wrong with the file.
+  package var isWantOfDescriptors: Bool { self == .tooManyOpenFiles || self == .tooManyOpenFilesInSystem }
+}

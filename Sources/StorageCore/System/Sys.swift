@@ -5,8 +5,8 @@ package import SystemPackage
 /// The one seam through which the storage root is touched: each function is the
 /// system call of its name, with C's errno thrown.
 ///
-/// Paths are single names below a descriptor, so nothing planted in the root can
-/// lead out of it.
+/// Names are single ones below a descriptor, and what is opened is opened beneath
+/// it by ``open(path:in:_:mode:)``, so nothing planted in the root can lead out of it.
 package enum Sys {
   /// Turns C's -1 into the errno. Called on the line of the system call, so that nothing comes between.
   @inline(__always)
@@ -34,16 +34,45 @@ package enum Sys {
 
   // MARK: Opening
 
-  /// `openat` of one name; never follows a symbolic link, never passes the descriptor on.
+  /// `openat2`: the one place where something below the storage root is opened. Never leaves `folder`, never follows
+  /// a symbolic link on the way or at its end, never passes the descriptor on.
+  ///
+  /// - Parameter path: names divided by slashes.
   @inline(never)
+  package static func open(
+    path: FileName, in folder: borrowing some DescriptorReference & ~Copyable, _ flags: CInt, mode: mode_t = 0
+  ) throws(Errno) -> Descriptor {
+    let folder = folder.raw
+    let raw = try retrying { () -> CInt in
+      // A pipe that was planted keeps nobody waiting.
+      path.withCString {
+        lx_open_beneath(folder, $0, flags | O_CLOEXEC | (flags & lx_O_PATH == 0 ? O_NONBLOCK : 0), mode)
+      }
+    }
+    return Descriptor(owning: raw)
+  }
+
+  /// As ``open(path:in:_:mode:)``, one name.
+  @inline(__always)
   package static func open(
     _ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable, _ flags: CInt, mode: mode_t = 0
   ) throws(Errno) -> Descriptor {
     let folder = folder.raw
-    let raw = try retrying { () -> CInt in
-      name.withCString { lx_openat(folder, $0, flags | O_CLOEXEC | O_NOFOLLOW, mode) }
-    }
-    return Descriptor(owning: raw)
+    return try open(path: name, in: folder, flags, mode: mode)
+  }
+
+  /// As ``open(_:in:_:mode:)``, of a file that the service keeps for itself: it is regular and has no second name, by
+  /// which it could be somebody else's.
+  ///
+  /// - Throws: `EINVAL` where it is not.
+  package static func openOwn(
+    _ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable, _ flags: CInt, mode: mode_t = 0
+  ) throws(Errno) -> Descriptor {
+    let folder = folder.raw
+    let file = try open(name, in: folder, flags, mode: mode)
+    let stat = try stat(file)
+    guard stat.st_mode & S_IFMT == S_IFREG, stat.st_nlink <= 1 else { throw .invalidArgument }
+    return file
   }
 
   /// A descriptor for the name itself, whatever it is.

@@ -31,7 +31,11 @@ struct SessionRecovery {
       }
       let names = Set(sessions.map(\.name))
       for entry in try FolderStream.all(of: dataFolder.raw) where !names.contains(entry.name) {
-        try Sys.unlink(entry.name, in: dataFolder)
+        do throws(Errno) {
+          try Sys.unlink(entry.name, in: dataFolder)
+        } catch {
+          note(entry.name, error, "what lies in the folder of unfinished uploads under its name could not be deleted")
+        }
       }
     } catch {
       throw .system(error, doing: "reading the sessions")
@@ -51,7 +55,7 @@ struct SessionRecovery {
       let stat = try Sys.stat(entry.name, in: folder)
       last = max(last, Int64(stat.st_mtim.tv_sec))
       if entry.name == Layout.result {
-        let file = try Sys.open(entry.name, in: folder, O_RDONLY)
+        let file = try Sys.openOwn(entry.name, in: folder, O_RDONLY)
         record = CompletionRecord(json: try Sys.readAll(file, limit: CompletionRequest.longestMarker))
       } else if stat.isRegularFile, let chunk = try chunk(entry.name, stat, in: folder, data, hasData, of: name) {
         chunks.append(chunk)
@@ -88,7 +92,7 @@ struct SessionRecovery {
   private func settleCompletion(of name: FileName, in folder: SharedDescriptor) throws(Errno) {
     let intent: SharedDescriptor
     do throws(Errno) {
-      intent = SharedDescriptor(try Sys.open(Layout.completing, in: folder, O_RDONLY))
+      intent = SharedDescriptor(try Sys.openOwn(Layout.completing, in: folder, O_RDONLY))
     } catch .noSuchFileOrDirectory {
       return
     }

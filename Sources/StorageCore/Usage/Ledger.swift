@@ -99,9 +99,9 @@ package final class Ledger: Sendable {
   package var stats: StorageStats {
     state.withLock { state in
       var stats = StorageStats()
-      stats.images = state.images
-      stats.thumbnails = state.thumbnails
-      stats.temp = state.temp
+      stats.images = state.images.shown
+      stats.thumbnails = state.thumbnails.shown
+      stats.temp = state.temp.shown
       stats.users = state.users.count
       stats.isCounting = state.counted != nil
       return stats
@@ -112,8 +112,8 @@ package final class Ledger: Sendable {
   package func stats(of user: FileName) -> StorageStats {
     state.withLock { state in
       var stats = StorageStats()
-      stats.images = state.users[user]?.images ?? Tally()
-      stats.thumbnails = state.users[user]?.thumbnails ?? Tally()
+      stats.images = state.users[user]?.images.shown ?? Tally()
+      stats.thumbnails = state.users[user]?.thumbnails.shown ?? Tally()
       stats.users = 1
       stats.isCounting = state.counted != nil
       return stats

@@ -9,14 +9,17 @@ public struct Tally: Hashable, Sendable, Codable {
     self.count = count
   }
 
-  // Sparse files can say that they hold 8 EiB each; their sum is as large as a number can be then.
+  // Sparse files can say that they hold 8 EiB each. Sums wrap around then, so that they are right again when those go.
   public static func + (a: Tally, b: Tally) -> Tally {
-    Tally(size: a.size.addingClamped(b.size), count: a.count + b.count)
+    Tally(size: a.size &+ b.size, count: a.count &+ b.count)
   }
   public static func - (a: Tally, b: Tally) -> Tally {
-    Tally(size: a.size.subtractingClamped(b.size), count: a.count - b.count)
+    Tally(size: a.size &- b.size, count: a.count &- b.count)
   }
   public static func += (a: inout Tally, b: Tally) { a = a + b }
+
+  /// For people: a sum that wrapped around is as large as a number can be.
+  var shown: Tally { Tally(size: size < 0 ? .max : size, count: count) }
 }
 
 /// What a file is counted under.
@@ -43,7 +46,7 @@ public struct StorageStats: Hashable, Sendable {
 
   /// Bytes.
   public var totalSize: Int64 { images.size.addingClamped(thumbnails.size).addingClamped(temp.size) }
-  public var fileCount: Int { images.count + thumbnails.count + temp.count }
+  public var fileCount: Int { images.count &+ thumbnails.count &+ temp.count }
 
   /// JSON, one key a line.
   public var json: String {

@@ -39,7 +39,7 @@ struct UsageCounter {
           }
         }
       }
-      visit("temp", in: root) { name, folder in found += countTree(name, in: folder) }
+      visit("temp", in: root) { name, folder in found += countTree(name, in: folder, below: ["temp"]) }
       if found == 0, ledger.moves == moves { return !isCancelled() }
     }
     return false
@@ -56,9 +56,15 @@ struct UsageCounter {
   }
 
   /// Counts a folder and all below it; returns how many folders were new.
-  private func countTree(_ name: FileName, in parent: CInt) -> Int {
-    var found = count(name, in: parent) { _ in .temp }
-    visit(name, in: parent) { child, folder in found += countTree(child, in: folder) }
+  ///
+  /// - Parameter path: what leads to it.
+  private func countTree(_ name: FileName, in parent: CInt, below path: [FileName]) -> Int {
+    let isSession = path == Layout.uploadsPath
+    var found = count(name, in: parent) { file in
+      // A result that has not taken its place yet; it is booked when it does.
+      isSession && file == Layout.completing ? nil : .temp
+    }
+    visit(name, in: parent) { child, folder in found += countTree(child, in: folder, below: path + [name]) }
     return found
   }
 

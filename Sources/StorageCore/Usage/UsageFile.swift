@@ -43,7 +43,9 @@ struct UsageFile: Codable {
     guard let bytes = try? JSONEncoder().encode(self) else { return }
     let temporary: FileName = "usage.json.new"
     try StorageError.wrap("saving the usage figures") { () throws(Errno) in
-      let file = try Sys.open(temporary, in: privateFolder, O_WRONLY | O_CREAT | O_TRUNC, mode: mode_t(Layout.fileMode))
+      // One may be left of a stop that was cut off.
+      do throws(Errno) { try Sys.unlink(temporary, in: privateFolder) } catch .noSuchFileOrDirectory {}
+      let file = try Sys.open(temporary, in: privateFolder, O_WRONLY | O_CREAT | O_EXCL, mode: mode_t(Layout.fileMode))
       try Sys.writeAll(file, at: 0, [UInt8](bytes))
       try Sys.synchronizeData(file)
       try Sys.rename(temporary, in: privateFolder, to: Layout.usage, in: privateFolder)
@@ -55,17 +57,26 @@ struct UsageFile: Codable {
   static func take(from privateFolder: CInt) throws(StorageError) -> UsageFile? {
     var bytes: [UInt8] = []
     do throws(Errno) {
-      let file = try Sys.open(Layout.usage, in: privateFolder, O_RDONLY)
-      bytes = try Sys.readAll(file, limit: 1 << 30)
+      // What is not the file that was left tells nothing.
+      if let file = try? Sys.openOwn(Layout.usage, in: privateFolder, O_RDONLY) {
+        bytes = (try? Sys.readAll(file, limit: 1 << 30)) ?? []
+      }
       try Sys.unlink(Layout.usage, in: privateFolder)
       // Without this a power cut could bring old figures back.
       try Sys.synchronize(privateFolder)
     } catch .noSuchFileOrDirectory {
       return nil
     } catch {
-      throw .system(error, doing: "reading the usage figures")
+      throw .system(error, doing: "taking the usage figures of the last stop away")
     }
-    let file = try? JSONDecoder().decode(UsageFile.self, from: Data(bytes))
-    return file?.version == 1 ? file : nil
+    return UsageFile(json: bytes)
+  }
+
+  /// `nil` where it is none, or says what cannot be.
+  init?(json: [UInt8]) {
+    guard let file = try? JSONDecoder().decode(UsageFile.self, from: Data(json)), file.version == 1 else { return nil }
+    let tallies = file.users.flatMap { [$0.images, $0.thumbnails] } + [file.temp]
+    guard tallies.allSatisfy({ $0.count >= 0 }) else { return nil }
+    self = file
   }
 }

@@ -238,7 +238,8 @@ package final class ChunkFile: Sendable {
   /// Where the bytes of a chunk are that is found on disk.
   static func place(of descriptor: borrowing some DescriptorReference & ~Copyable) -> Int64? {
     guard let value = try? Sys.extendedAttribute(Layout.placeAttribute, of: descriptor) else { return nil }
-    // Anybody may have planted one.
+    // Anybody may have planted one, or stretched the file: the sum of place and size is a number all the same.
+    guard let size = try? Sys.stat(descriptor).st_size, size <= off_t(ChunkPlacement.furthest) else { return nil }
     return Int64(String(decoding: value, as: UTF8.self)).flatMap {
       (0...ChunkPlacement.furthest).contains($0) ? $0 : nil
     }

@@ -29,7 +29,7 @@ final class SessionData: Sendable {
     try state.withLock { state throws(Errno) in
       if let file = state.file { return file }
       let file = SharedDescriptor(
-        try Sys.open(name, in: folder, O_RDWR | O_CREAT, mode: mode_t(Layout.fileMode)))
+        try Sys.openOwn(name, in: folder, O_RDWR | O_CREAT, mode: mode_t(Layout.fileMode)))
       state.file = file
       return file
     }
