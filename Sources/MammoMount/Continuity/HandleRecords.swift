@@ -17,8 +17,6 @@ struct HandleRecord {
   var request: UInt64
   /// The node; for a marker, the session's folder.
   var node: UInt64
-  /// The number of a marker's draft in the staging folder.
-  var staged: UInt64 = 0
   /// -1 where there is none.
   var descriptor: CInt
   var opener: pid_t = 0

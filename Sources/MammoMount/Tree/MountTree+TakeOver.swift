@@ -70,7 +70,7 @@ extension MountTree {
           try virtualContent(file)
         }
       handles.adopt(.snapshot(content), id, in: slot)
-    case .marker: try adoptDraft(record, node, id, in: slot)
+    case .marker: try adoptDraft(record, node, id, in: slot, staged)
     case nil: throw Errno.badFileDescriptor
     }
   }
@@ -110,10 +110,13 @@ extension MountTree {
     file.state.withLock { $0.chunk = (session, node.name) }
   }
 
-  private func adoptDraft(_ record: HandleRecord, _ folder: NodeID, _ id: HandleID, in slot: Int) throws {
+  private func adoptDraft(
+    _ record: HandleRecord, _ folder: NodeID, _ id: HandleID, in slot: Int, _ staged: [FileIdentity: FileName]
+  ) throws {
     let descriptor = SharedDescriptor(Descriptor(owning: record.descriptor))
+    guard let name = staged[FileIdentity(try Sys.stat(descriptor))] else { throw Errno.noSuchFileOrDirectory }
     let draft = MarkerDraft(
-      session: try session(of: folder), descriptor: descriptor, staged: FileName("\(record.staged)"),
+      session: try session(of: folder), descriptor: descriptor, staged: name,
       owner: Owner(user: record.user, group: record.group), opener: record.opener)
     draft.state.withLock { $0.isDead = record.isDead }
     draft.record.withLock { $0 = handles.slot(slot) }

@@ -101,7 +101,6 @@ extension MountTree {
     markers.add(draft)
     var record = HandleRecord(.marker, node: folder, request: caller.request, descriptor: file.descriptor.raw)
     record.opener = caller.process
-    record.staged = UInt64(file.name.description) ?? 0
     record.user = caller.user
     record.group = caller.group
     let handle = handles.insert(.marker(draft), record)

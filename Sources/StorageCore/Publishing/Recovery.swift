@@ -39,7 +39,7 @@ struct Recovery {
     }
     for entry in entries {
       // One that leaves no room for more is none that was given.
-      if let number = UInt64(entry.name.description), number < 1 << 62 {
+      if let number = StagedName(parsing: entry.name)?.number, number < 1 << 62 {
         result.firstNumber = max(result.firstNumber, number + 1)
       }
       do throws(Errno) {
@@ -58,7 +58,7 @@ struct Recovery {
     let file = SharedDescriptor(try Sys.open(name, in: staging, O_RDWR))
     let stat = try Sys.stat(file)
     let text = try? Sys.extendedAttribute(Layout.originAttribute, of: file)
-    let origin = Origin(parsing: text.map { String(decoding: $0, as: UTF8.self) } ?? "file-\(name)")
+    let origin = Origin(parsing: text.map { String(decoding: $0, as: UTF8.self) }, of: name)
     let isPublished = origin.size != nil && stat.st_nlink > 1
     if open.contains(FileIdentity(stat)), !isPublished {
       result.open[FileIdentity(stat)] = name
@@ -153,7 +153,7 @@ struct Recovery {
     let now = timespec(tv_sec: 0, tv_nsec: Int(lx_UTIME_NOW))
     try Sys.setTimes(file, now, now)
     // The number keeps it apart from others that were going to the same place.
-    let target = FileName(clipped("\(staged)-" + origin.split(separator: "/").joined(separator: "-")))
+    let target = FileName(clipped("\(Origin.label(of: staged))-" + origin.split(separator: "/").joined(separator: "-")))
     try Sys.rename(staged, in: staging, to: target, in: folder, flags: lx_RENAME_NOREPLACE)
     try Sys.synchronize(folder)
     return Layout.path(Layout.workspacePath + [Layout.recovered, target])
