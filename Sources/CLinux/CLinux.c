@@ -176,6 +176,8 @@ void *lx_map_shared(int fd, size_t size) {
 
 int lx_remove_pages(void *start, size_t size) { return madvise(start, size, MADV_REMOVE); }
 
+int lx_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 3); }
+
 int lx_clear_cloexec(int fd) { return fcntl(fd, F_SETFD, 0); }
 
 int lx_signalfd_for_end(void) {

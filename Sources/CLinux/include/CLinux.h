@@ -109,6 +109,7 @@ void *lx_map_shared(int fd, size_t size);
 // madvise(MADV_REMOVE): gives pages of a shared memory file back; they read as zeros.
 int lx_remove_pages(void *start, size_t size);
 int lx_clear_cloexec(int fd);
+int lx_duplicate(int fd);
 // Blocks the signals that end a server, in this thread and those it starts, and returns a signalfd for them.
 int lx_signalfd_for_end(void);
 // setrlimit(RLIMIT_NOFILE) to the hard limit; returns the limit in force.

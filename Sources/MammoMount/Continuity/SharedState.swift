@@ -109,7 +109,7 @@ package final class SharedState: @unchecked Sendable {
   /// The descriptor over which the kernel asks; -1 before there is one.
   package var device: CInt { load(at: Offset.device, as: CInt.self) }
 
-  /// The descriptor that holds the storage root's lock; -1 before there is one.
+  /// A descriptor that holds the storage root's lock until nobody has this state any more; -1 before there is one.
   var lock: CInt {
     get { load(at: Offset.lock, as: CInt.self) }
     set { store(newValue, at: Offset.lock) }

@@ -52,7 +52,11 @@ package final class MountServer: Sendable {
     do throws(StorageError) {
       storage = try Storage(path: options.root)
       let staged = try Self.take(storage, for: options.mountPoint, heritage)
-      state.lock = storage.lockDescriptor
+      // A copy that nobody closes: the root is in use until the supervisor, too, has ended.
+      let lock = storage.lockDescriptor
+      state.lock = try StorageError.wrap("keeping the storage root's lock") { () throws(Errno) in
+        try Sys.duplicate(lock)
+      }
       tree = try MountTree(
         storage: storage, state: state, descriptorLimit: descriptors, logger: logger, onReady: onReady)
       if let heritage { tree.takeOver(heritage, staged: staged, state.intents) }

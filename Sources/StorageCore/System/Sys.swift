@@ -32,6 +32,9 @@ package enum Sys {
     }
   }
 
+  /// A further number for an open descriptor, which nobody owns. `fcntl(F_DUPFD_CLOEXEC)`
+  package static func duplicate(_ descriptor: CInt) throws(Errno) -> CInt { try check(lx_duplicate(descriptor)) }
+
   // MARK: Opening
 
   /// `openat2`: the one place where something below the storage root is opened. Never leaves `folder`, never follows

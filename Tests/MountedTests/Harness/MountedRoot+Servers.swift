@@ -26,6 +26,12 @@ extension MountedRoot {
     }
   }
 
+  /// The one that serves; another of ``servers`` is its supervisor.
+  var server: pid_t? {
+    let lines = ((try? Files.text("\(root)/.mammofs/lock")) ?? "").split(separator: "\n")
+    return lines.first { $0.hasPrefix("process ") }.flatMap { pid_t($0.dropFirst(8)) }
+  }
+
   private func executable(of process: pid_t) -> String? {
     var buffer = [CChar](repeating: 0, count: 4096)
     let length = readlink("/proc/\(process)/exe", &buffer, buffer.count)
