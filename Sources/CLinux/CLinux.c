@@ -88,14 +88,39 @@ int64_t lx_filesystem_type(int fd) {
   return fstatfs(fd, &fs) == 0 ? (int64_t)fs.f_type : -1;
 }
 
-long lx_getxattr(const char *path, const char *name, void *value, size_t size) {
-  return getxattr(path, name, value, size);
+// The f*xattr calls, and where O_PATH does not let them the same by the link in /proc.
+static const char *link_of(int fd, char *path, size_t size) {
+  snprintf(path, size, "/proc/self/fd/%d", fd);
+  return path;
 }
-long lx_listxattr(const char *path, char *names, size_t size) { return listxattr(path, names, size); }
-int lx_setxattr(const char *path, const char *name, const void *value, size_t size, int flags) {
-  return setxattr(path, name, value, size, flags);
+
+long lx_getxattr_descriptor(int fd, const char *name, void *value, size_t size) {
+  long result = fgetxattr(fd, name, value, size);
+  if (result >= 0 || errno != EBADF) return result;
+  char path[40];
+  return getxattr(link_of(fd, path, sizeof path), name, value, size);
 }
-int lx_removexattr(const char *path, const char *name) { return removexattr(path, name); }
+
+long lx_listxattr_descriptor(int fd, char *names, size_t size) {
+  long result = flistxattr(fd, names, size);
+  if (result >= 0 || errno != EBADF) return result;
+  char path[40];
+  return listxattr(link_of(fd, path, sizeof path), names, size);
+}
+
+int lx_setxattr_descriptor(int fd, const char *name, const void *value, size_t size, int flags) {
+  int result = fsetxattr(fd, name, value, size, flags);
+  if (result == 0 || errno != EBADF) return result;
+  char path[40];
+  return setxattr(link_of(fd, path, sizeof path), name, value, size, flags);
+}
+
+int lx_removexattr_descriptor(int fd, const char *name) {
+  int result = fremovexattr(fd, name);
+  if (result == 0 || errno != EBADF) return result;
+  char path[40];
+  return removexattr(link_of(fd, path, sizeof path), name);
+}
 
 int lx_syncfs(int fd) { return syncfs(fd); }
 
@@ -134,72 +159,4 @@ uint64_t lx_raise_descriptor_limit(void) {
   limit.rlim_cur = limit.rlim_max;
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) getrlimit(RLIMIT_NOFILE, &limit);
   return (uint64_t)limit.rlim_cur;
-}
-
-// Reads a file of /proc into a buffer and closes it with a zero byte; -1 where it cannot be read.
-static int read_small(int folder, const char *path, char *buffer, size_t size) {
-  int file = openat(folder, path, O_RDONLY | O_CLOEXEC);
-  if (file < 0) return -1;
-  ssize_t length = read(file, buffer, size - 1);
-  close(file);
-  if (length < 0) return -1;
-  buffer[length] = 0;
-  return (int)length;
-}
-
-enum lx_process_state lx_state_of_process(int32_t process) {
-  char path[40], text[160];
-  snprintf(path, sizeof path, "/proc/%d/statm", process);
-  long size, resident, shared, code;
-  if (read_small(AT_FDCWD, path, text, sizeof text) <= 0) return lx_process_gone;
-  if (sscanf(text, "%ld %ld %ld %ld", &size, &resident, &shared, &code) != 4) return lx_process_gone;
-  if (size == 0) return lx_process_without_memory;
-  return code == 0 ? lx_process_executing : lx_process_running;
-}
-
-int lx_count_descriptors(int32_t process, const char *name, uint64_t inode, int inherited) {
-  char path[40], entries[4096], target[4352], info[512];
-  snprintf(path, sizeof path, "/proc/%d/fd", process);
-  int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0) return -1;
-  size_t length = strlen(name);
-  int count = 0;
-  ssize_t filled;
-  while ((filled = getdents64(folder, entries, sizeof entries)) > 0) {
-    for (ssize_t at = 0; at < filled;) {
-      struct dirent64 *entry = (struct dirent64 *)(entries + at);
-      at += entry->d_reclen;
-      // One that is closed meanwhile holds nothing.
-      ssize_t size = readlinkat(folder, entry->d_name, target, sizeof target);
-      if (size < 0 && (errno == EACCES || errno == EPERM)) {
-        close(folder);
-        return -1;
-      }
-      if (size <= (ssize_t)length || target[size - (ssize_t)length - 1] != '/') continue;
-      if (memcmp(target + size - length, name, length) != 0) continue;
-      char of[64];
-      snprintf(of, sizeof of, "../fdinfo/%.20s", entry->d_name);
-      if (read_small(folder, of, info, sizeof info) < 0) continue;
-      char *flags = strstr(info, "flags:\t");
-      if (inherited && flags != NULL && strtoul(flags + 7, NULL, 8) & O_CLOEXEC) continue;
-      // Linux 5.14; before that the name alone decides.
-      char *line = strstr(info, "ino:\t");
-      if (line == NULL || strtoull(line + 5, NULL, 10) == inode) count++;
-    }
-  }
-  close(folder);
-  return filled < 0 ? -1 : count;
-}
-
-int lx_children_of_process(int32_t process, int32_t *children, int room) {
-  char path[64], text[4096];
-  snprintf(path, sizeof path, "/proc/%d/task/%d/children", process, process);
-  if (read_small(AT_FDCWD, path, text, sizeof text) < 0) return 0;
-  int count = 0;
-  for (char *at = text, *end; count < room; at = end) {
-    long child = strtol(at, &end, 10);
-    if (end == at) break;
-    children[count++] = (int32_t)child;
-  }
-  return count;
 }

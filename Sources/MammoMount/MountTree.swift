@@ -20,6 +20,7 @@ package final class MountTree: FileSystem {
   let handles = HandleTable()
   let folders: FolderCache
   let markers = MarkerDrafts()
+  let processes = ProcessViews()
   let policy = CachePolicy()
   let dataPath: DataPath
   /// What new files belong to if nothing is done about it.

@@ -44,11 +44,11 @@ long lx_getdents64(int fd, void *buffer, size_t size);
 // statfs(2)'s f_type.
 int64_t lx_filesystem_type(int fd);
 
-// Extended attributes of the file that `path` (usually /proc/self/fd/N) leads to.
-long lx_getxattr(const char *path, const char *name, void *value, size_t size);
-long lx_listxattr(const char *path, char *names, size_t size);
-int lx_setxattr(const char *path, const char *name, const void *value, size_t size, int flags);
-int lx_removexattr(const char *path, const char *name);
+// Extended attributes of what a descriptor holds; O_PATH will do.
+long lx_getxattr_descriptor(int fd, const char *name, void *value, size_t size);
+long lx_listxattr_descriptor(int fd, char *names, size_t size);
+int lx_setxattr_descriptor(int fd, const char *name, const void *value, size_t size, int flags);
+int lx_removexattr_descriptor(int fd, const char *name);
 
 // syncfs(2): all of the file system that holds `fd`.
 int lx_syncfs(int fd);
@@ -62,6 +62,26 @@ enum lx_process_state lx_state_of_process(int32_t process);
 int lx_count_descriptors(int32_t process, const char *name, uint64_t inode, int inherited);
 // Writes the numbers of a thread's child processes, `room` at most, and returns how many.
 int lx_children_of_process(int32_t process, int32_t *children, int room);
+// What is kept open of a process that is asked often: the same questions cost a third. A view is of one process for
+// ever; of one that has ended it says `lx_process_gone`, also when the number is another's by then.
+struct lx_process_view {
+  int32_t process;
+  int statm, children, tasks, descriptors;
+};
+// -1 where the process has gone or may not be asked.
+int lx_open_view(struct lx_process_view *view, int32_t process);
+void lx_close_view(const struct lx_process_view *view);
+enum lx_process_state lx_state_in_view(const struct lx_process_view *view);
+int lx_children_in_view(const struct lx_process_view *view, int32_t *children, int room);
+// The descriptors that a process had when they were last listed; none, or too many to note, where `count` is 0.
+enum { lx_descriptor_numbers_room = 32 };
+struct lx_descriptor_numbers {
+  int count;
+  int numbers[lx_descriptor_numbers_room];
+};
+// As lx_count_descriptors, of all descriptors; `usual` is what it finds quickly, and is brought up to date.
+int lx_count_descriptors_in_view(
+    const struct lx_process_view *view, const char *name, uint64_t inode, struct lx_descriptor_numbers *usual);
 // pidfd_open(2): a descriptor that is readable once the process has ended.
 int lx_pidfd_open(int32_t process);
 int lx_umount(const char *path, int flags);

@@ -23,15 +23,18 @@ struct DescriptorHolders {
   }
 
   /// Asks the process that opened a new file, which for the last close is the one that closes, and its children.
-  func ofNewFile(closing: pid_t, opener: pid_t) -> Answer {
+  func ofNewFile(closing: pid_t, opener: pid_t, _ views: ProcessViews) -> Answer {
     // Another process's close is not the last while the opener has it; once the opener is done with it,
     // whoever else has it cannot be told.
     guard closing != 0, closing == opener else { return .unknown }
-    switch lx_state_of_process(opener) {
-    case lx_process_executing: return .unknown
-    case lx_process_running: return ask(opener, children: .all, isRunning: true)
-    default: return ask(opener, children: .all)
+    let (view, state) = views.look(at: opener)
+    if state == lx_process_executing { return .unknown }
+    guard let view else { return ask(opener, children: .all) }
+    if state == lx_process_running {
+      let count = name.withCString { view.count($0, inode) }
+      guard count == 0 else { return count < 0 ? .unknown : .some }
     }
+    return ask(childrenWith: view.children, .all)
   }
 
   /// Asks whoever may go on writing a marker: the process that closed it, the one that opened it (which is in the
@@ -56,12 +59,17 @@ struct DescriptorHolders {
   }
 
   /// Asks a process and its children.
-  private func ask(_ process: pid_t, children counted: Counted, isRunning: Bool = false) -> Answer {
-    let found = isRunning ? countHeld(.all, in: process) : count(.all, in: process)
+  private func ask(_ process: pid_t, children counted: Counted) -> Answer {
+    let found = count(.all, in: process)
     guard case .none = found else { return found }
-    return withUnsafeTemporaryAllocation(of: pid_t.self, capacity: 64) { children in
-      let amount = Int(lx_children_of_process(process, children.baseAddress, CInt(children.count)))
-      for child in children[..<amount] {
+    return ask(
+      childrenWith: { Int(lx_children_of_process(process, $0.baseAddress, CInt($0.count))) }, counted)
+  }
+
+  /// - Parameter children: writes their numbers, and returns how many.
+  private func ask(childrenWith children: (UnsafeMutableBufferPointer<pid_t>) -> Int, _ counted: Counted) -> Answer {
+    withUnsafeTemporaryAllocation(of: pid_t.self, capacity: 64) { room in
+      for child in room[..<children(room)] {
         guard case .some = count(counted, in: child) else { continue }
         return .some
       }
@@ -72,14 +80,11 @@ struct DescriptorHolders {
   private func count(_ counted: Counted, in process: pid_t) -> Answer {
     switch lx_state_of_process(process) {
     // Asking one in the middle of `execve` waits until it is through.
-    case lx_process_running, lx_process_executing: return countHeld(counted, in: process)
+    case lx_process_running, lx_process_executing:
+      let count = name.withCString { lx_count_descriptors(process, $0, inode, counted == .inherited ? 1 : 0) }
+      return count < 0 ? .unknown : count > 0 ? .some : .none
     // It has ended, or is on the way: what it still holds it will not write to.
     default: return .none
     }
-  }
-
-  private func countHeld(_ counted: Counted, in process: pid_t) -> Answer {
-    let count = name.withCString { lx_count_descriptors(process, $0, inode, counted == .inherited ? 1 : 0) }
-    return count < 0 ? .unknown : count > 0 ? .some : .none
   }
 }

@@ -19,12 +19,16 @@ extension MountTree {
   /// One descriptor of the file was closed, perhaps the last.
   private func closed(_ file: OpenFile, _ caller: Caller) throws {
     guard file.isWriter else { return }
-    let size = try book(file.inode)
-    if let failure = file.state.withLock({ $0.failure }) { throw failure }
+    if let failure = file.state.withLock({ $0.failure }) {
+      try book(file.inode)
+      throw failure
+    }
     try refuseIfCutShort(file)
     let isLast = isLastClose(file, caller)
     if isLast { setClosing(file, true) }
-    if try !(isLast && publish(file, durably: false)) { noteSaved(file, size) }
+    // Giving it its name books its size, too.
+    if isLast, try publish(file, durably: false) { return }
+    noteSaved(file, try book(file.inode))
   }
 
   /// A new file that the kernel wrote by itself, onto a disk that is full now, may be short: nobody told the server.
@@ -51,7 +55,7 @@ extension MountTree {
     // A file that has its name already has nothing to wait for.
     guard let record = nodes[file.inode.node], isPending(record) || record.place == .chunk else { return true }
     let holders = DescriptorHolders(name: record.name, inode: record.identity.inode)
-    return holders.ofNewFile(closing: caller.process, opener: file.opener) == .none
+    return holders.ofNewFile(closing: caller.process, opener: file.opener, processes) == .none
   }
 
   private func isPending(_ record: Node) -> Bool {

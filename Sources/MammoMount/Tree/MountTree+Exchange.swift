@@ -154,7 +154,7 @@ extension MountTree {
     try storage.gate.changing {
       try storage.names.holding(source.folder.node.identity) {
         guard let found = try find(source.name, in: source.folder) else { return }
-        try remove(source.name, in: source.folder, source.place, found)
+        try remove(source.name, in: source.folder, source.place, found.location)
       }
     }
   }

@@ -113,24 +113,23 @@ extension MountTree {
   private func unlink(_ name: FileName, in folder: Folder, _ place: Place) throws {
     try storage.gate.changing {
       try storage.names.holding(folder.node.identity) {
-        guard let found = try find(name, in: folder) else { throw Errno.noSuchFileOrDirectory }
-        guard !found.stat.isFolder else { throw Errno.isDirectory }
-        try remove(name, in: folder, place, found)
+        try remove(name, in: folder, place, try location(of: name, in: folder))
       }
     }
   }
 
-  /// Removes a file's name, staged or not, and books it. Within the gate, with the folder's lock and no file's.
-  func remove(_ name: FileName, in folder: Folder, _ place: Place, _ found: (location: Location, stat: stat)) throws {
+  /// Removes a file's name, staged or not, and books it; a folder's is refused. Within the gate, with the folder's
+  /// lock and no file's.
+  func remove(_ name: FileName, in folder: Folder, _ place: Place, _ location: Location) throws {
     let account = account(of: place, in: folder.id)
-    guard !found.location.isStaged else {
+    guard !location.isStaged else {
       _ = try storage.removePending(name, in: folder.node.identity, account: account)
       return
     }
     let lost = try storage.replacing(
-      found.location.name, in: found.location.folder.raw, folder.node.identity, from: account
+      location.name, in: location.folder.raw, folder.node.identity, from: account
     ) { () throws(Errno) in
-      try Sys.unlink(found.location.name, in: found.location.folder)
+      try Sys.unlink(location.name, in: location.folder)
     }
     if let lost, !lost.isGone { nodes.lostName(lost.file, name, in: folder.id) }
   }

@@ -129,6 +129,8 @@ extension MountTree {
   /// What a node's `stat` says; the quick way, without opening anything.
   func stat(of id: NodeID) throws -> stat {
     let node = try node(id)
+    // The kernel asks for a folder's after each change in it.
+    if let folder = folders[id] { return try Sys.stat(folder) }
     if let inode = handles.inode(of: id),
       let open = inode.booking.withLock({ $0.handles.values.first?.descriptor })
     {

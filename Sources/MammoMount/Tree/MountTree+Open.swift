@@ -34,11 +34,15 @@ extension MountTree {
     if let chunk { try session?.opened(chunk) }
     do {
       let isWriting = flags & O_ACCMODE != O_RDONLY
-      let descriptor = try openByName(record, flags) ?? reopen(try reach(id), record.place, flags)
-      let opened = try insert(
-        id, record.place, FileIdentity(try Sys.stat(descriptor)), descriptor, isWriting, caller,
-        chunk: session.flatMap { session in chunk.map { (session, $0) } })
-      guard case .file(let file)? = handles[opened.handle] else { return opened }
+      let chunk = session.flatMap { session in chunk.map { (session, $0) } }
+      var descriptor = try openByName(record, flags)
+      var found = try descriptor.flatMap { try insert(id, record, $0, isWriting, caller, chunk: chunk) }
+      if found == nil {
+        let reached = try reopen(try reach(id), record.place, flags)
+        descriptor = reached
+        found = try insert(id, record, reached, isWriting, caller, chunk: chunk)
+      }
+      guard let descriptor, let (file, opened) = found else { throw Errno.staleNFSFileHandle }
       do {
         try clearPrivilegesUnseen(id, .file(file), isWriting, caller)
         guard flags & O_TRUNC != 0 else { return opened }
@@ -66,7 +70,7 @@ extension MountTree {
     }
   }
 
-  /// The short way, which most opens go: by the name under which the file was last seen, if it is still there.
+  /// The short way, which most opens go: by the name under which the file was last seen. It may lead to another by now.
   private func openByName(_ record: Node, _ flags: Int32) throws -> SharedDescriptor? {
     let isWriting = flags & O_ACCMODE != O_RDONLY
     let folder = try folder(record.parent)
@@ -75,8 +79,7 @@ extension MountTree {
     guard let file = try? Sys.open(location.name, in: location.folder, access | O_NONBLOCK) else {
       return nil
     }
-    let descriptor = SharedDescriptor(file)
-    return FileIdentity(try Sys.stat(descriptor)) == record.identity ? descriptor : nil
+    return SharedDescriptor(file)
   }
 
   /// The file again, for reading and, where that is wanted, writing.
@@ -105,18 +108,21 @@ extension MountTree {
     }
   }
 
-  /// Enters an open file into the table and says who serves it.
+  /// Enters an open file into the table and says who serves it; `nil` where the descriptor is of another file.
   private func insert(
-    _ id: NodeID, _ place: Place, _ identity: FileIdentity, _ descriptor: SharedDescriptor, _ isWriter: Bool,
-    _ caller: Caller, chunk: (UploadSession, FileName)?, new: stat? = nil
-  ) throws -> OpenedFile {
+    _ id: NodeID, _ record: Node, _ descriptor: SharedDescriptor, _ isWriter: Bool, _ caller: Caller,
+    chunk: (UploadSession, FileName)?, new: stat? = nil
+  ) throws -> (OpenFile, OpenedFile)? {
+    let (place, identity) = (record.place, record.identity)
     var bytes: ChunkFile?
-    if isChunk(place), let record = nodes[id], let session = try? session(of: record.parent) {
+    if isChunk(place), let session = try? session(of: record.parent) {
+      guard FileIdentity(try new ?? Sys.stat(descriptor)) == identity else { return nil }
       bytes = try session.file(identity, descriptor, isNew: new != nil)
     }
-    let opened = try storage.sizes.holding(identity) { () throws(Errno) in
+    let inserted = try storage.sizes.holding(identity) { () throws(Errno) -> (file: OpenFile, id: HandleID)? in
       // As the ledger has it: nobody changes and books it between here and the table.
       let stat = if let new { new } else { try Sys.stat(descriptor) }
+      guard FileIdentity(stat) == identity else { return nil }
       let hasPrivileges = stat.st_mode & (S_ISUID | S_ISGID) != 0
       return handles.insert(id, identity, hasName: stat.st_nlink > 0) {
         OpenInode(
@@ -129,9 +135,10 @@ extension MountTree {
         OpenFile(inode: inode, descriptor: descriptor, isWriter: isWriter, opener: caller.process)
       }
     }
-    opened.file.state.withLock { $0.chunk = chunk }
-    return OpenedFile(
-      handle: opened.id, service: dataPath.service(of: opened.file.inode, isWriter: isWriter), skipsFlush: !isWriter)
+    guard let inserted else { return nil }
+    if let chunk { inserted.file.state.withLock { $0.chunk = chunk } }
+    let service = dataPath.service(of: inserted.file.inode, isWriter: isWriter)
+    return (inserted.file, OpenedFile(handle: inserted.id, service: service, skipsFlush: !isWriter))
   }
 
   package func create(
@@ -142,18 +149,10 @@ extension MountTree {
       let name = FileName(nulTerminated: name.nulTerminated)
       let place = try filePlace(name, in: folder)
       if place == .marker { return try createMarker(in: folder, mode: mode, flags: flags, caller) }
-      if let found = try find(name, in: folder) {
-        // The kernel believed that the name was free, and a completion or a second mount point was quicker.
-        guard flags & O_EXCL == 0 else { throw Errno.fileExists }
-        guard belongs(found.stat, at: place) else { throw Errno.notPermitted }
-        let entry = entry(name, in: folder, place, found.stat)
-        guard let id = entry.node, let record = nodes[id] else { throw Errno.staleNFSFileHandle }
-        do {
-          return (entry, try openFile(id, record, flags: flags, caller, chunk: place == .chunk ? name : nil))
-        } catch {
-          forget(id, count: 1)
-          throw error
-        }
+      // The kernel believed that the name was free, and mostly it is: that a completion or a second mount point was
+      // quicker shows when it is to be given.
+      if try location(of: name, in: folder).isStaged {
+        if let opened = try openFound(name, in: folder, place, flags: flags, caller) { return opened }
       }
       let session = place == .chunk ? try self.session(of: parent) : nil
       try session?.opened(name)
@@ -161,8 +160,28 @@ extension MountTree {
         return try createFile(name, in: folder, place, mode: mode, caller, chunk: session.map { ($0, name) })
       } catch {
         session?.closed(name, wasClosing: false)
-        throw error
+        guard case Errno.fileExists = error, flags & O_EXCL == 0,
+          let opened = try openFound(name, in: folder, place, flags: flags, caller)
+        else { throw error }
+        return opened
       }
+    }
+  }
+
+  /// Opens what is there under a name that was to be made; `nil` where there is nothing.
+  private func openFound(
+    _ name: FileName, in folder: Folder, _ place: Place, flags: Int32, _ caller: Caller
+  ) throws -> (Entry, OpenedFile)? {
+    guard let found = try find(name, in: folder) else { return nil }
+    guard flags & O_EXCL == 0 else { throw Errno.fileExists }
+    guard belongs(found.stat, at: place) else { throw Errno.notPermitted }
+    let entry = entry(name, in: folder, place, found.stat)
+    guard let id = entry.node, let record = nodes[id] else { throw Errno.staleNFSFileHandle }
+    do {
+      return (entry, try openFile(id, record, flags: flags, caller, chunk: place == .chunk ? name : nil))
+    } catch {
+      forget(id, count: 1)
+      throw error
     }
   }
 
@@ -179,8 +198,10 @@ extension MountTree {
       do {
         try own(descriptor, in: folder, mode: mode, caller)
         try storage.names.holding(folder.node.identity) { () throws(Errno) in
-          // A completion may have been quicker.
-          guard (try? Sys.stat(name, in: folder.descriptor)) == nil else { throw .fileExists }
+          // A completion, or somebody else's create, may have been quicker.
+          guard storage.pending.staged(name, in: folder.node.identity) == nil,
+            (try? Sys.stat(name, in: folder.descriptor)) == nil
+          else { throw .fileExists }
           storage.pending.add(name, in: folder.node.identity, staged: file.name)
         }
       } catch {
@@ -198,7 +219,10 @@ extension MountTree {
     let (account, counted) = account(of: record)
     storage.gate.changing { storage.ledger.record(Tally(count: 1), to: account, in: counted, file: record.identity) }
     do {
-      return (entry, try insert(id, place, record.identity, descriptor, true, caller, chunk: chunk, new: stat))
+      guard let (_, opened) = try insert(id, record, descriptor, true, caller, chunk: chunk, new: stat) else {
+        throw Errno.staleNFSFileHandle
+      }
+      return (entry, opened)
     } catch {
       forget(id, count: 1)
       throw error

@@ -30,7 +30,7 @@ struct Recovery {
       try FolderStream.all(of: staging.raw)
     }
     for entry in entries {
-      result.firstNumber = max(result.firstNumber, (UInt64(entry.name.description) ?? 0) + 1)
+      result.firstNumber = max(result.firstNumber, (StagedName(parsing: entry.name)?.number ?? 0) + 1)
       do throws(Errno) {
         if let file = try handle(entry.name) { result.adopted.append(file) }
       } catch {
@@ -47,7 +47,7 @@ struct Recovery {
     let file = SharedDescriptor(try Sys.open(name, in: staging, O_RDWR))
     let stat = try Sys.stat(file)
     let text = try? Sys.extendedAttribute(Layout.originAttribute, of: file)
-    let origin = Origin(parsing: text.map { String(decoding: $0, as: UTF8.self) } ?? "file-\(name)")
+    let origin = Origin(parsing: text.map { String(decoding: $0, as: UTF8.self) }, of: name)
     if origin.path == Origin.disposable {
       try Sys.unlink(name, in: staging)
       return nil
@@ -139,7 +139,7 @@ struct Recovery {
     let now = timespec(tv_sec: 0, tv_nsec: Int(lx_UTIME_NOW))
     try Sys.setTimes(file, now, now)
     // The number keeps it apart from others that were going to the same place.
-    let target = FileName(clipped("\(staged)-" + origin.split(separator: "/").joined(separator: "-")))
+    let target = FileName(clipped("\(Origin.label(of: staged))-" + origin.split(separator: "/").joined(separator: "-")))
     try Sys.rename(staged, in: staging, to: target, in: folder, flags: lx_RENAME_NOREPLACE)
     try Sys.synchronize(folder)
     return Layout.path(Layout.workspacePath + [Layout.recovered, target])

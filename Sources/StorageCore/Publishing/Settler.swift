@@ -29,13 +29,15 @@ final class Settler: Sendable {
   }
 
   func add(_ staged: FileName, _ file: FileIdentity) {
-    let starts = queue.change { queue in
+    let (starts, isFirst) = queue.withLock { queue in
       queue.records[file] = staged
       queue.waiting.append(file)
       defer { queue.isRunning = true }
-      return !queue.isRunning
+      return (!queue.isRunning, queue.waiting.count == 1)
     }
     if starts { Thread.start("settler") { [self] in run() } }
+    // The others find it awake or gathering; waking it for each would cost a switch of threads at each close.
+    if isFirst { queue.change { _ in } }
   }
 
   /// The staged name of a file still on record, which is then the caller's to remove.

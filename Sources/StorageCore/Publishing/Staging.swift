@@ -6,8 +6,8 @@ package import SystemPackage
 /// Where files are that are not whole yet, and the one place that knows how a
 /// whole one gets its final name without a power cut ever showing it torn.
 ///
-/// A new file is created here under a number, with the path it is meant for in
-/// an extended attribute. It is published in one of two ways:
+/// A new file is created here under a number and the path it is meant for
+/// (``StagedName``). It is published in one of two ways:
 ///
 /// - **Durably** (`fsync`, a completed upload): the data is synchronised, the
 ///   file renamed, its folder synchronised. Whoever waits for that knows it is kept.
@@ -38,16 +38,17 @@ package final class Staging: Sendable {
   package func create(
     origin: String, flags: CInt, mode: mode_t
   ) throws(Errno) -> StagedFile {
-    let name = nextName()
+    let staged = StagedName(number: nextNumber(), origin: origin)
+    let name = staged.fileName
     let descriptor = try Sys.open(name, in: folder, flags | O_CREAT | O_EXCL, mode: mode)
-    Self.setOrigin(origin, of: descriptor.raw)
+    if staged.origin == nil { Self.setOrigin(origin, of: descriptor.raw) }
     return StagedFile(descriptor: SharedDescriptor(descriptor), name: name)
   }
 
-  /// A name that no staged file has.
-  package func nextName() -> FileName {
-    FileName(String(counter.wrappingAdd(1, ordering: .relaxed).newValue))
-  }
+  /// A name that no staged file has, for a file whose origin is set apart.
+  package func nextName() -> FileName { StagedName(number: nextNumber()).fileName }
+
+  private func nextNumber() -> UInt64 { counter.wrappingAdd(1, ordering: .relaxed).newValue }
 
   /// Gives a staged file its final name; it is whole as far as its writers are concerned.
   ///
@@ -62,7 +63,7 @@ package final class Staging: Sendable {
   ) throws(Errno) {
     let stat = try Sys.stat(descriptor)
     if !durably, !isVolatile, flags == lx_RENAME_NOREPLACE, stat.st_nlink == 1, isDense(descriptor, stat),
-      Self.setOrigin(Origin(path: origin, size: Int64(stat.st_size)).text, of: descriptor)
+      Self.setOrigin(Origin(path: origin, size: Int64(stat.st_size)).text(of: staged), of: descriptor)
     {
       try link(staged, as: name, in: target)
       settler.add(staged, FileIdentity(stat))
@@ -138,7 +139,8 @@ package struct StagedFile: Sendable {
   package let name: FileName
 }
 
-/// What a staged file's attribute says: the path it is meant for and, once published at close, its size.
+/// Where a staged file is going and, once it was published at close, its size: what its attribute says or, for
+/// what that leaves out, its name.
 package struct Origin: Equatable {
   /// What can be made again and is not worth recovering.
   package static let disposable = "-"
@@ -148,6 +150,12 @@ package struct Origin: Equatable {
   var size: Int64?
 
   var text: String { size.map { "\($0) \(path)" } ?? path }
+
+  /// The same without the path, where the file's name has that.
+  func text(of staged: FileName) -> String {
+    guard let size, StagedName(parsing: staged)?.origin == path else { return text }
+    return String(size)
+  }
 
   init(path: String, size: Int64? = nil) {
     self.path = path
@@ -161,5 +169,24 @@ package struct Origin: Equatable {
     } else {
       self.init(path: text)
     }
+  }
+
+  /// - Parameter text: of the attribute; `nil` where the file has none.
+  init(parsing text: String?, of staged: FileName) {
+    let name = StagedName(parsing: staged)
+    if let text {
+      if let path = name?.origin, let size = Int64(text) {
+        self.init(path: path, size: size)
+      } else {
+        self.init(parsing: text)
+      }
+    } else {
+      self.init(path: name?.origin ?? "file-\(Self.label(of: staged))")
+    }
+  }
+
+  /// What keeps the file apart from others that were going to the same place: its number.
+  static func label(of staged: FileName) -> String {
+    StagedName(parsing: staged).map { String($0.number) } ?? staged.description
   }
 }

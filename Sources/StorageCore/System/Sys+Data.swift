@@ -205,8 +205,7 @@ extension Sys {
 
   // MARK: Extended attributes
 
-  // A descriptor opened with O_PATH has no f*xattr; the link in /proc leads to what it holds, and only there.
-  private static func path(_ descriptor: CInt) -> String { "/proc/self/fd/\(descriptor)" }
+  // A descriptor opened with O_PATH has no f*xattr; the calls then go by the link in /proc to what it holds.
 
   @inline(never)
   package static func extendedAttribute(_ name: FileName, of descriptor: borrowing some DescriptorReference & ~Copyable)
@@ -214,9 +213,7 @@ extension Sys {
   {
     let descriptor = descriptor.raw
     return try grown { buffer in
-      path(descriptor).withCString { path in
-        name.withCString { lx_getxattr(path, $0, buffer.baseAddress, buffer.count) }
-      }
+      name.withCString { lx_getxattr_descriptor(descriptor, $0, buffer.baseAddress, buffer.count) }
     }
   }
 
@@ -226,9 +223,7 @@ extension Sys {
   {
     let descriptor = descriptor.raw
     return try grown { buffer in
-      path(descriptor).withCString { path in
-        buffer.withMemoryRebound(to: CChar.self) { lx_listxattr(path, $0.baseAddress, $0.count) }
-      }
+      buffer.withMemoryRebound(to: CChar.self) { lx_listxattr_descriptor(descriptor, $0.baseAddress, $0.count) }
     }
   }
 
@@ -237,10 +232,8 @@ extension Sys {
     _ name: FileName, of descriptor: borrowing some DescriptorReference & ~Copyable, to value: [UInt8], flags: CInt = 0
   ) throws(Errno) {
     let descriptor = descriptor.raw
-    let result = path(descriptor).withCString { path in
-      value.withUnsafeBytes { bytes in
-        name.withCString { lx_setxattr(path, $0, bytes.baseAddress, bytes.count, flags) }
-      }
+    let result = value.withUnsafeBytes { bytes in
+      name.withCString { lx_setxattr_descriptor(descriptor, $0, bytes.baseAddress, bytes.count, flags) }
     }
     _ = try check(result)
   }
@@ -250,7 +243,7 @@ extension Sys {
     _ name: FileName, of descriptor: borrowing some DescriptorReference & ~Copyable
   ) throws(Errno) {
     let descriptor = descriptor.raw
-    _ = try check(path(descriptor).withCString { path in name.withCString { lx_removexattr(path, $0) } })
+    _ = try check(name.withCString { lx_removexattr_descriptor(descriptor, $0) })
   }
 
   /// Calls with a buffer that is large enough for most values and, on ERANGE, with the largest there can be.
