@@ -13,7 +13,7 @@ package enum Layout {
 
   /// The service's own folder; nothing in it shows in the mount.
   package static let privateFolder: FileName = ".mammofs"
-  /// Files that are not whole yet, named by a number.
+  /// Files that are not whole yet; see ``StagedName``.
   package static let staging: FileName = "staging"
   /// The bytes of unfinished uploads, one file each, named by the session.
   package static let uploadData: FileName = "uploads"
@@ -27,7 +27,7 @@ package enum Layout {
   static let completing: FileName = "completing"
   /// Where cut-off files are put, below the workspace.
   package static let recovered: FileName = "recovered"
-  /// On a staged file: the path it is meant to have.
+  /// On a staged file: its size once it was published, and the path it is meant to have where its name does not say.
   package static let originAttribute: FileName = "user.mammofs.origin"
   /// On a chunk: the offset of its bytes in the session's data file.
   static let placeAttribute: FileName = "user.mammofs.place"

@@ -193,6 +193,34 @@ struct RecoveryTests {
     }
   }
 
+  @Test("where a file was going is known by its name, too")
+  func byName() throws {
+    try TemporaryRoot.with { root in
+      try stage(root, "41:images%2Fuser-7%2F2026%2F11%2Fa.dcm", [1, 2, 3], origin: nil)
+      try stage(root, "42:-", [1, 2, 3], origin: nil)
+      let storage = try root.storage()
+      #expect(try root.list("temp/processing/recovered") == ["41-images-user-7-2026-11-a.dcm"])
+      #expect(try root.list(".mammofs/staging") == [])
+      #expect(String(decoding: storage.refusals.text, as: UTF8.self).contains(" \(Self.image) EIO "))
+      #expect((UInt64(try storage.staging.nextName().description) ?? 0) > 42)
+      try storage.close()
+    }
+  }
+
+  @Test("a torn image whose path its name tells and whose size its attribute loses its final name", arguments: [2, 3])
+  func tornByName(bytes: Int) throws {
+    try withPowerCut { root in
+      let name = "41:images%2Fuser-7%2F2026%2F11%2Fa.dcm"
+      try stage(root, name, Array(repeating: 1, count: bytes), origin: "3")
+      try root.makeFolder("images/user-7/2026/11")
+      #expect(link(root[".mammofs/staging/\(name)"], root[Self.image]) == 0)
+      try root.storage().close()
+      #expect(root.exists(Self.image) == (bytes == 3))
+      #expect(root.exists("temp/processing/recovered/41-images-user-7-2026-11-a.dcm") == (bytes != 3))
+      #expect(try root.list(".mammofs/staging") == [])
+    }
+  }
+
   @Test(
     "whatever a record says, nothing outside the workspace is written",
     arguments: [
