@@ -33,6 +33,53 @@ struct PublishingTests {
     }
   }
 
+  @Test("A duplicate delays it wherever it is: in a place taken before, in a new one, beside many, with a thread")
+  func duplicates() throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        import threading
+        folder, stored = (base + "/images/user-7/2026/11/" for base in (M, R))
+        def make(name):
+            fd = os.open(folder + name, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+            os.write(fd, b"x")
+            return fd
+        def once(name, duplicate):
+            fd = make(name)
+            other = duplicate(fd)
+            os.close(fd)
+            assert not os.path.exists(stored + name), name + " is published while a duplicate can write"
+            os.close(other)
+            assert os.path.exists(stored + name), name + " is closed and not published"
+        def plain(name):
+            os.close(make(name))
+            assert os.path.exists(stored + name), name
+        low, high = os.open("/dev/null", os.O_RDONLY), os.dup2(0, 500)
+        for round in range(3):
+            tag = str(round)
+            plain("a" + tag)
+            once("low" + tag, lambda fd: os.dup2(fd, low))
+            low = os.open("/dev/null", os.O_RDONLY)
+            plain("b" + tag)
+            once("high" + tag, lambda fd: os.dup2(fd, 500))
+            once("new" + tag, lambda fd: os.dup2(fd, 700 + round))
+            high = os.dup2(0, 500)
+        many = [os.open("/dev/null", os.O_RDONLY) for _ in range(100)]
+        plain("c")
+        once("many", lambda fd: os.dup2(fd, many[50]))
+        done = threading.Event()
+        thread = threading.Thread(target=done.wait)
+        thread.start()
+        plain("d")
+        once("threaded", os.dup)
+        done.set()
+        thread.join()
+        """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test("fsync publishes it earlier, and later writes follow")
   func synchronised() throws {
     try withMount { m in
