@@ -98,7 +98,7 @@ struct Recovery {
     else { return false }
     let data = SessionData(folder: uploadData, name: path.names[2])
     guard let file = try data.reopen(), sameBoot || data.holds(place..<place + size) else { return false }
-    _ = try Sys.copyAll(from: file.raw, at: place, to: chunk.raw, at: 0, length: size)
+    try Sys.copySparse(from: file.raw, at: place, to: chunk.raw, at: 0, length: size)
     try Sys.removeExtendedAttribute(Layout.placeAttribute, of: chunk)
     return true
   }

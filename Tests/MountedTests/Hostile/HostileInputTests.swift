@@ -136,6 +136,32 @@ struct HostileInputTests {
     }
   }
 
+  @Test("A chunk of a few bytes and terabytes of nothing is closed at once, and takes no room")
+  func holes() throws {
+    try withMount { m in
+      try m.python(
+        #"""
+        folder = M + "/temp/uploads/S/"
+        os.mkdir(folder)
+        before = os.statvfs(M).f_bfree * os.statvfs(M).f_frsize
+        far, end = 4 << 40, time.monotonic() + 20
+        for name, first in (("chunk_0", b"head"), ("chunk_1", b"")):
+            with open(folder + name, "wb", buffering=0) as file:
+                if first: file.write(first)
+                os.pwrite(file.fileno(), b"tail", far)
+            assert os.stat(folder + name).st_size == far + 4
+            with open(folder + name, "rb", buffering=0) as file:
+                assert file.read(4) == (first or bytes(4)) and os.pread(file.fileno(), 9, far) == b"tail"
+        os.truncate(folder + "chunk_1", 2)
+        put(folder + ".complete", b"images/user-7/2026/11/a.dcm")
+        with open(M + "/images/user-7/2026/11/a.dcm", "rb") as file:
+            assert file.read(4) == b"head" and os.pread(file.fileno(), 9, far) == b"tail\0\0"
+        assert time.monotonic() < end
+        assert before - os.statvfs(M).f_bfree * os.statvfs(M).f_frsize < 1 << 30
+        """#, seconds: 60)
+    }
+  }
+
   @Test("Chunks of 8 EiB: sums that no number holds are refused, and figures stay figures", .needs("unshare", "mount"))
   func sparse() throws {
     try withoutMount { m in

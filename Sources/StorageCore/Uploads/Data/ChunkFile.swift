@@ -213,7 +213,8 @@ package final class ChunkFile: Sendable {
 
   private func bringHome(_ state: inout State, from place: Int64, in file: SharedDescriptor) throws(Errno) {
     if state.size > 0 {
-      _ = try Sys.copyAll(from: file.raw, at: place, to: descriptor.raw, at: 0, length: state.size)
+      // The chunk's own file is one hole of the size. Terabytes between a few bytes are not to be copied.
+      try Sys.copySparse(from: file.raw, at: place, to: descriptor.raw, at: 0, length: state.size)
     }
     try ChunkFile.removePlace(of: descriptor)
     state.home = .plain
