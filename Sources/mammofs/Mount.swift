@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import Logging
 import MammoMount
+import StorageCore
 import Synchronization
 
 struct Mount: ParsableCommand {
@@ -29,13 +30,20 @@ struct Mount: ParsableCommand {
   @Option(help: ArgumentHelp("Finished upload sessions stay so long.", valueName: "minutes"))
   var sessionLinger = 60.0
 
+  @Option(help: ArgumentHelp("How often to verify all images in the background; 0 is never.", valueName: "hours"))
+  var scrubInterval = 720.0
+
+  @Option(help: ArgumentHelp("How much of them to read a second.", valueName: "size"))
+  var scrubRate = ByteCount(bytes: 16 << 20)
+
   @Option(help: .hidden)
   var readyDescriptor: Int32?
 
   func validate() throws {
-    guard tempMaxAge >= 0, cleanupInterval > 0, sessionLinger >= 0,
-      [tempMaxAge, cleanupInterval, sessionLinger].allSatisfy({ $0 < 1e6 })
+    guard tempMaxAge >= 0, cleanupInterval > 0, sessionLinger >= 0, scrubInterval >= 0,
+      [tempMaxAge, cleanupInterval, sessionLinger, scrubInterval].allSatisfy({ $0 < 1e6 })
     else { throw ValidationError("ages and intervals are positive numbers below a million") }
+    guard scrubRate.bytes > 0 else { throw ValidationError("a rate is at least a byte a second") }
     guard !mountPoint.isEmpty, root != "" else { throw ValidationError("a folder's path is not empty") }
   }
 
@@ -74,6 +82,8 @@ struct Mount: ParsableCommand {
     settings.tempMaxAge = Int64(tempMaxAge * 3600)
     settings.cleanupInterval = Int64(cleanupInterval * 3600)
     settings.sessionLinger = Int64(sessionLinger * 60)
+    settings.scrub.interval = scrubInterval * 3600
+    settings.scrub.rate = scrubRate.bytes
     return settings
   }
 
@@ -81,6 +91,7 @@ struct Mount: ParsableCommand {
     var arguments = ["mount", "--root", root]
     for option in options { arguments += ["-o", option] }
     arguments += ["--temp-max-age", "\(tempMaxAge)", "--cleanup-interval", "\(cleanupInterval)"]
+    arguments += ["--scrub-interval", "\(scrubInterval)", "--scrub-rate", "\(scrubRate.bytes)"]
     return arguments + ["--session-linger", "\(sessionLinger)", "--", mountPoint]
   }
 

@@ -5,10 +5,10 @@ internal import SystemPackage
 
 /// How the command line reaches a running server: a socket in the storage root's private folder.
 ///
-/// One request a connection, a line: `cleanup SECONDS dry|real`. The answer is
+/// One request a connection, a line: `cleanup SECONDS dry|real`, or `digest PATH`. The answer is
 /// lines of `key value`, or one that begins with `refused` and says why.
 package final class ControlSocket: Sendable {
-  private let storage: Storage
+  let storage: Storage
   private let housekeeping: Housekeeping
   private let options: ServerOptions
   private let logger: Logger
@@ -39,7 +39,11 @@ package final class ControlSocket: Sendable {
 
   private func answer(_ connection: CInt) {
     defer { close(connection) }
-    let words = UnixSocket.readLine(connection).split(separator: " ")
+    let line = UnixSocket.readLine(connection)
+    if line.hasPrefix(Self.digestRequest) {
+      return UnixSocket.write(connection, digest(of: String(line.dropFirst(Self.digestRequest.count))))
+    }
+    let words = line.split(separator: " ")
     guard words.count == 3, words[0] == "cleanup", let age = Int64(words[1]) else {
       return UnixSocket.write(connection, "refused the server of the mount does not know this request\n")
     }
@@ -58,17 +62,24 @@ package final class ControlSocket: Sendable {
     return text
   }
 
-  /// Asks the server that has `root` in use to clean up; `nil` where none answers.
-  package static func cleanup(
-    root: String, olderThan age: Int64, dryRun: Bool
-  ) throws(ServerFailure) -> CleanupReport? {
+  var isReadOnly: Bool { options.flags.isReadOnly }
+
+  /// Sends a request to the server that has `root` in use; `nil` where none answers.
+  static func ask(root: String, _ request: String) -> String? {
     guard let folder = try? Sys.openFile("\(root)/\(Layout.privateFolder)"),
       let connection = UnixSocket.connect(in: folder.raw, name: name)
     else { return nil }
     defer { close(connection) }
-    UnixSocket.write(connection, "cleanup \(age) \(dryRun ? "dry" : "real")\n")
+    UnixSocket.write(connection, request + "\n")
     let answer = UnixSocket.readAll(connection)
-    guard !answer.isEmpty else { return nil }
+    return answer.isEmpty ? nil : answer
+  }
+
+  /// Asks the server that has `root` in use to clean up; `nil` where none answers.
+  package static func cleanup(
+    root: String, olderThan age: Int64, dryRun: Bool
+  ) throws(ServerFailure) -> CleanupReport? {
+    guard let answer = ask(root: root, "cleanup \(age) \(dryRun ? "dry" : "real")") else { return nil }
     var report = CleanupReport()
     for line in answer.split(separator: "\n") {
       let parts = line.split(separator: " ", maxSplits: 1)
