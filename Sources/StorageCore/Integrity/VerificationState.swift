@@ -55,7 +55,9 @@ struct KeptState<Value: Codable> {
   }
 
   func save(_ value: Value, in privateFolder: borrowing some DescriptorReference & ~Copyable) throws(Errno) {
-    guard let bytes = try? JSONEncoder().encode(value) else { throw .invalidArgument }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .withoutEscapingSlashes
+    guard let bytes = try? encoder.encode(value) else { throw .invalidArgument }
     let temporary = FileName("\(name).new")
     let file = try Sys.open(temporary, in: privateFolder, O_WRONLY | O_CREAT | O_TRUNC, mode: mode_t(Layout.fileMode))
     try Sys.writeAll(file, at: 0, [UInt8](bytes))

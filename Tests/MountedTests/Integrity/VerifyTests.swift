@@ -141,15 +141,16 @@ struct VerifyTests {
       try plant(m)
       try damage(m, "images/user-7/2026/02/5.dcm")
       try m.sh("setfattr -x user.mammofs.sha256 \"$R/images/user-7/2026/01/2.dcm\"")
-      #expect(
-        try poll(seconds: 30) {
-          try m.refusals().contains { $0.contains(" scrub images/user-7/2026/02/5.dcm EBADMSG is damaged") }
-        }, "\(try m.refusals())")
-      #expect(
-        try poll(seconds: 30) {
-          let text = try Files.text(m[".stats"])
-          return text.contains("\"verified\": 9, \"damaged\": 1, \"lastScrub\": \"20")
-        }, "\(try Files.text(m[".stats"]))")
+      let isTold = try poll(seconds: 30) {
+        try m.refusals().contains { $0.contains(" scrub images/user-7/2026/02/5.dcm EBADMSG is damaged") }
+      }
+      let lines = try m.refusals()
+      #expect(isTold, "\(lines)")
+      let isCounted = try poll(seconds: 30) {
+        try Files.text(m[".stats"]).contains("\"verified\": 9, \"damaged\": 1, \"lastScrub\": \"20")
+      }
+      let stats = try Files.text(m[".stats"])
+      #expect(isCounted, "\(stats)")
       let digest = "getfattr -n user.mammofs.sha256 \"$M/images/user-7/2026/01/2.dcm\" 2>&1"
       #expect(try poll(seconds: 30) { try m.run(digest).status == 0 })
       #expect(try m.sh("\"$B\" stats \"$M\"").contains("1 damaged"))

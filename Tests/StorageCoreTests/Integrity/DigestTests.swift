@@ -45,7 +45,8 @@ struct DigestQueueTests {
   @Test("hands each out once, a moment after its last change")
   func delay() {
     var queue = DigestQueue()
-    #expect(queue.add(entry(1), at: 0) && queue.add(entry(2), at: 10) && queue.add(entry(1), at: 20))
+    let added = [queue.add(entry(1), at: 0), queue.add(entry(2), at: 10), queue.add(entry(1), at: 20)]
+    #expect(added == [true, true, true])
     #expect(queue.count == 2)
     #expect(queue.take(at: DigestQueue.delay) == nil)
     #expect(queue.take(at: DigestQueue.delay + 10) == entry(2))
@@ -54,27 +55,32 @@ struct DigestQueueTests {
     #expect(queue.take(at: DigestQueue.delay + 20) == entry(1))
     #expect(queue.isCurrentGood && queue.count == 1)
     queue.finish()
-    #expect(queue.take(at: .max) == nil && queue.count == 0)
+    #expect(queue.take(at: .max) == nil)
+    #expect(queue.count == 0)
   }
 
   @Test("forgets a file that is about to change, also while it is being read")
   func changed() {
     var queue = DigestQueue()
     _ = queue.add(entry(1), at: 0)
-    #expect(!queue.drop(entry(1).file))
+    let wasRead = queue.drop(entry(1).file)
+    #expect(!wasRead)
     #expect(queue.take(at: .max) == nil)
     _ = queue.add(entry(2), at: 0)
     #expect(queue.take(at: DigestQueue.delay) == entry(2))
-    #expect(!queue.drop(entry(1).file) && queue.isCurrentGood)
-    #expect(queue.drop(entry(2).file) && !queue.isCurrentGood)
+    let isOther = queue.drop(entry(1).file)
+    #expect(!isOther && queue.isCurrentGood)
+    let isReadNow = queue.drop(entry(2).file)
+    #expect(isReadNow && !queue.isCurrentGood)
   }
 
   @Test("takes so many and no more")
   func limit() {
     var queue = DigestQueue()
     for inode in 0..<UInt64(DigestQueue.limit) { _ = queue.add(entry(inode), at: inode) }
-    #expect(!queue.add(entry(.max), at: 0))
-    #expect(queue.add(entry(5), at: 0))
+    let isTaken = queue.add(entry(.max), at: 0)
+    let isTakenAgain = queue.add(entry(5), at: 0)
+    #expect(!isTaken && isTakenAgain)
     #expect(queue.count == DigestQueue.limit)
   }
 }

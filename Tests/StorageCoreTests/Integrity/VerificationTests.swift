@@ -1,7 +1,8 @@
-import Crypto
 import Glibc
 import SystemPackage
 import Testing
+
+import struct Crypto.SHA256
 
 @testable import StorageCore
 
@@ -150,8 +151,8 @@ struct HasherTests {
   func sizes(size: Int) throws {
     try TemporaryRoot.with { root in
       let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
-      try root.plant("file", bytes)
-      let file = SharedDescriptor(try Sys.openFile(root["file"]))
+      try root.plant("folder/file", bytes)
+      let file = SharedDescriptor(try Sys.openFile(root["folder/file"]))
       let hasher = FileHasher(isCancelled: { false })
       #expect(try hasher.sha256(of: file, size: Int64(size)) == Array(SHA256.hash(data: bytes)))
       let idle = IdleReader()
@@ -165,8 +166,8 @@ struct HasherTests {
   @Test("ends early where it is cancelled, and keeps to its rate")
   func paced() throws {
     try TemporaryRoot.with { root in
-      try root.plant("file", [UInt8](repeating: 7, count: 3 << 20))
-      let file = SharedDescriptor(try Sys.openFile(root["file"]))
+      try root.plant("folder/file", [UInt8](repeating: 7, count: 3 << 20))
+      let file = SharedDescriptor(try Sys.openFile(root["folder/file"]))
       #expect(try FileHasher(isCancelled: { true }).sha256(of: file, size: 3 << 20) == nil)
       let start = Clock.monotonic()
       _ = try FileHasher(rate: 10 << 20, isCancelled: { false }).sha256(of: file, size: 3 << 20)
@@ -178,8 +179,8 @@ struct HasherTests {
   func pageCache() throws {
     try TemporaryRoot.with { root in
       let size = 4 << 20
-      try root.plant("file", [UInt8](repeating: 7, count: size))
-      let file = SharedDescriptor(try Sys.openFile(root["file"]))
+      try root.plant("folder/file", [UInt8](repeating: 7, count: size))
+      let file = SharedDescriptor(try Sys.openFile(root["folder/file"]))
       try Sys.synchronize(file)
       try #require(posix_fadvise(file.raw, 0, 0, 4) == 0)
       let hasher = FileHasher(isCancelled: { false })
