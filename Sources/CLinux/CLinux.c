@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +22,14 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#ifndef RWF_DONTCACHE
+#define RWF_DONTCACHE 0x80
+#endif
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452
 #endif
@@ -120,6 +125,41 @@ int lx_removexattr_descriptor(int fd, const char *name) {
   if (result == 0 || errno != EBADF) return result;
   char path[40];
   return removexattr(link_of(fd, path, sizeof path), name);
+}
+
+long lx_pread_uncached(int fd, void *buffer, size_t size, int64_t offset) {
+  struct iovec part = {buffer, size};
+  return preadv2(fd, &part, 1, offset, RWF_DONTCACHE);
+}
+
+long lx_resident_pages(int fd, int64_t offset, size_t length) {
+  unsigned char pages[1024];
+  size_t size = (size_t)sysconf(_SC_PAGESIZE);
+  if (length > size * sizeof pages) {
+    errno = EINVAL;
+    return -1;
+  }
+  void *map = mmap(NULL, length, PROT_READ, MAP_SHARED, fd, offset);
+  if (map == MAP_FAILED) return -1;
+  long count = mincore(map, length, pages) == 0 ? 0 : -1;
+  for (size_t page = 0; count >= 0 && page < (length + size - 1) / size; page++) count += pages[page] & 1;
+  munmap(map, length);
+  return count;
+}
+
+// These return an error's number and leave errno alone.
+int lx_read_ahead_off(int fd) { return posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM); }
+int lx_drop_pages(int fd, int64_t offset, int64_t length) {
+  return posix_fadvise(fd, offset, length, POSIX_FADV_DONTNEED);
+}
+
+int32_t lx_thread_id(void) { return gettid(); }
+
+int lx_set_idle(int32_t thread, int idle) {
+  // IOPRIO_WHO_PROCESS; the class is in the upper three bits: idle, or none of its own.
+  syscall(SYS_ioprio_set, 1, thread, idle ? 3 << 13 : 0);
+  struct sched_param none = {0};
+  return sched_setscheduler(thread, idle ? SCHED_IDLE : SCHED_OTHER, &none);
 }
 
 int lx_syncfs(int fd) { return syncfs(fd); }

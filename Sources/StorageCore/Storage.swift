@@ -22,6 +22,7 @@ public final class Storage: Sendable {
   package let sizes = LockStripes()
   package let pending = PendingFiles()
   package let uploads = Uploads()
+  package let digests = Digests()
 
   private let opened = Mutex<Opened?>(nil)
   private let counting = Monitor(false)
@@ -151,6 +152,7 @@ public final class Storage: Sendable {
     var stats = ledger.stats
     stats.availableSpace = try availableSpace()
     (stats.activeSessions, stats.completedSessions) = uploads.counts
+    stats.integrity = digests.figures
     return stats
   }
 

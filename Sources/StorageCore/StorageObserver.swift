@@ -9,6 +9,8 @@ package protocol StorageObserver: AnyObject, Sendable {
   func unlinked(_ file: FileIdentity, _ held: SharedDescriptor) -> Int64?
   /// Whether somebody has the file or folder open.
   func isOpen(_ file: FileIdentity) -> Bool
+  /// Whether somebody has the file open for writing, or its last writer's release is yet to come.
+  func isOpenForWriting(_ file: FileIdentity) -> Bool
   /// The booked size of a file that is open for writing, brought up to date.
   func openSize(_ file: FileIdentity) -> Int64?
 }

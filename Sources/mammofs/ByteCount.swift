@@ -48,4 +48,6 @@ struct ByteCount: ExpressibleByArgument, Equatable {
 }
 
 /// `1 file`, `2 files`
-func counted(_ number: Int64, _ thing: String) -> String { "\(number) \(thing)\(number == 1 ? "" : "s")" }
+func counted(_ number: Int64, _ thing: String, _ things: String? = nil) -> String {
+  "\(number) \(number == 1 ? thing : things ?? thing + "s")"
+}

@@ -11,5 +11,7 @@ struct Mammofs: ParsableCommand {
       Exit codes: 0 done, 1 refused or failed, 64 usage.
       """,
     version: "0.1.0",
-    subcommands: [Mount.self, Unmount.self, Upgrade.self, Stats.self, HasSpace.self, Cleanup.self, Upload.self])
+    subcommands: [
+      Mount.self, Unmount.self, Upgrade.self, Stats.self, HasSpace.self, Cleanup.self, Verify.self, Upload.self,
+    ])
 }

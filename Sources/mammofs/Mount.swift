@@ -38,6 +38,12 @@ struct Mount: ParsableCommand {
   @Flag(help: "Refuse a root that is not a storage root yet.")
   var existing = false
 
+  @Option(help: ArgumentHelp("How often to verify all images in the background; 0 is never.", valueName: "hours"))
+  var scrubInterval = 720.0
+
+  @Option(help: ArgumentHelp("How much of them to read a second.", valueName: "size"))
+  var scrubRate = ByteCount(bytes: 16 << 20)
+
   @Option(help: .hidden)
   var readyDescriptor: Int32?
 
@@ -45,9 +51,11 @@ struct Mount: ParsableCommand {
   var takeOver: Int32?
 
   func validate() throws {
-    guard tempMaxAge >= 0, cleanupInterval > 0, sessionLinger >= 0, (0..<1_000_000).contains(watchdog),
-      [tempMaxAge, cleanupInterval, sessionLinger].allSatisfy({ $0 < 1e6 })
+    guard tempMaxAge >= 0, cleanupInterval > 0, sessionLinger >= 0, scrubInterval >= 0,
+      (0..<1_000_000).contains(watchdog),
+      [tempMaxAge, cleanupInterval, sessionLinger, scrubInterval].allSatisfy({ $0 < 1e6 })
     else { throw ValidationError("ages and intervals are positive numbers below a million") }
+    guard scrubRate.bytes > 0 else { throw ValidationError("a rate is at least a byte a second") }
     guard !create || !existing else { throw ValidationError("--create and --existing exclude each other") }
     guard !mountPoint.isEmpty, root != "" else { throw ValidationError("a folder's path is not empty") }
   }
@@ -87,6 +95,8 @@ struct Mount: ParsableCommand {
     settings.tempMaxAge = Int64(tempMaxAge * 3600)
     settings.cleanupInterval = Int64(cleanupInterval * 3600)
     settings.sessionLinger = Int64(sessionLinger * 60)
+    settings.scrub.interval = scrubInterval * 3600
+    settings.scrub.rate = scrubRate.bytes
     return settings
   }
 
@@ -94,6 +104,7 @@ struct Mount: ParsableCommand {
     var arguments = ["mount", "--root", root]
     for option in options { arguments += ["-o", option] }
     arguments += ["--temp-max-age", "\(tempMaxAge)", "--cleanup-interval", "\(cleanupInterval)"]
+    arguments += ["--scrub-interval", "\(scrubInterval)", "--scrub-rate", "\(scrubRate.bytes)"]
     return arguments + ["--session-linger", "\(sessionLinger)", "--watchdog", "\(watchdog)", "--", mountPoint]
   }
 

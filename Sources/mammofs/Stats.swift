@@ -50,6 +50,9 @@ struct Stats: ParsableCommand {
       case "images", "thumbnails", "temp":
         lines.append((key, "\(size(numbers)) in \(counted(numbers.last ?? 0, "file"))"))
       case "sessions": lines.append((key, "\(numbers.first ?? 0) active, \(numbers.last ?? 0) completed"))
+      case "integrity":
+        let damaged = numbers.count > 2 ? numbers[2] : 0
+        lines.append((key, "\(counted(numbers.count > 1 ? numbers[1] : 0, "file")) verified, \(damaged) damaged"))
       case "counting": lines.append((key, "still counting after an unclean stop"))
       default: lines.append((key, numbers.first.map(String.init) ?? ""))
       }

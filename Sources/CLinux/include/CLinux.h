@@ -56,6 +56,19 @@ long lx_listxattr_descriptor(int fd, char *names, size_t size);
 int lx_setxattr_descriptor(int fd, const char *name, const void *value, size_t size, int flags);
 int lx_removexattr_descriptor(int fd, const char *name);
 
+// preadv2(2) with RWF_DONTCACHE (Linux 6.14): what it has to bring into the page cache for this goes again, what was
+// there stays. EOPNOTSUPP where the kernel or the file system cannot do that.
+long lx_pread_uncached(int fd, void *buffer, size_t size, int64_t offset);
+// How many pages of a part of a file are in the page cache, by mincore(2); -1 where that cannot be told.
+long lx_resident_pages(int fd, int64_t offset, size_t length);
+// posix_fadvise(2): reads of this open file bring in no more than they ask for; a part of it is not needed any more.
+int lx_read_ahead_off(int fd);
+int lx_drop_pages(int fd, int64_t offset, int64_t length);
+// The calling thread, or thread `thread` of this process, runs when nothing else wants to (SCHED_IDLE, ioprio idle), or
+// as any other again.
+int32_t lx_thread_id(void);
+int lx_set_idle(int32_t thread, int idle);
+
 // syncfs(2): all of the file system that holds `fd`.
 int lx_syncfs(int fd);
 int lx_flock(int fd, int exclusive, int blocking);

@@ -5,10 +5,11 @@ internal import SystemPackage
 
 /// How the command line reaches a running server: a socket in the storage root's private folder.
 ///
-/// One request a connection, a line: `cleanup SECONDS dry|real`, `process`, or `upgrade FORMAT PROGRAM`. The answer is
+/// One request a connection, a line: `cleanup SECONDS dry|real`, `digest PATH`, `process`, or
+/// `upgrade FORMAT PROGRAM`. The answer is
 /// lines of `key value`, or one that begins with `refused` and says why.
 package final class ControlSocket: Sendable {
-  private let storage: Storage
+  let storage: Storage
   private let housekeeping: Housekeeping
   private let options: ServerOptions
   private let logger: Logger
@@ -46,6 +47,9 @@ package final class ControlSocket: Sendable {
   private func answer(_ connection: CInt) {
     defer { close(connection) }
     let line = UnixSocket.readLine(connection)
+    if line.hasPrefix(Self.digestRequest) {
+      return UnixSocket.write(connection, digest(of: String(line.dropFirst(Self.digestRequest.count))))
+    }
     let words = line.split(separator: " ", maxSplits: 2)
     if line == "process" { return UnixSocket.write(connection, "process \(getpid())\n") }
     if words.count == 3, words[0] == "upgrade" {
@@ -82,17 +86,24 @@ package final class ControlSocket: Sendable {
     return text
   }
 
-  /// Asks the server that has `root` in use to clean up; `nil` where none answers.
-  package static func cleanup(
-    root: String, olderThan age: Int64, dryRun: Bool
-  ) throws(ServerFailure) -> CleanupReport? {
+  var isReadOnly: Bool { options.flags.isReadOnly }
+
+  /// Sends a request to the server that has `root` in use; `nil` where none answers.
+  static func ask(root: String, _ request: String) -> String? {
     guard let folder = try? Root.privateFolder(ofRoot: root),
       let connection = UnixSocket.connect(in: folder.raw, name: name)
     else { return nil }
     defer { close(connection) }
-    UnixSocket.write(connection, "cleanup \(age) \(dryRun ? "dry" : "real")\n")
+    UnixSocket.write(connection, request + "\n")
     let answer = UnixSocket.readAll(connection)
-    guard !answer.isEmpty else { return nil }
+    return answer.isEmpty ? nil : answer
+  }
+
+  /// Asks the server that has `root` in use to clean up; `nil` where none answers.
+  package static func cleanup(
+    root: String, olderThan age: Int64, dryRun: Bool
+  ) throws(ServerFailure) -> CleanupReport? {
+    guard let answer = ask(root: root, "cleanup \(age) \(dryRun ? "dry" : "real")") else { return nil }
     var report = CleanupReport()
     for line in answer.split(separator: "\n") {
       let parts = line.split(separator: " ", maxSplits: 1)
@@ -110,23 +121,18 @@ package final class ControlSocket: Sendable {
 
   /// The process of the server that has `root` in use; `nil` where none answers.
   package static func process(root: String) -> pid_t? {
-    (try? ask(root: root, "process")).flatMap { $0?["process"] }.flatMap { pid_t($0) }
+    (try? values(root: root, "process")).flatMap { $0?["process"] }.flatMap { pid_t($0) }
   }
 
   /// Has the server that has `root` in use end for `program` to take over.
   ///
   /// - Returns: the server's process; `nil` where none answers.
   package static func upgrade(root: String, to program: String) throws(ServerFailure) -> pid_t? {
-    try ask(root: root, "upgrade \(SharedState.format) \(program)")?["process"].flatMap { pid_t($0) }
+    try values(root: root, "upgrade \(SharedState.format) \(program)")?["process"].flatMap { pid_t($0) }
   }
 
-  private static func ask(root: String, _ request: String) throws(ServerFailure) -> [String: String]? {
-    guard let folder = try? Sys.openFile("\(root)/\(Layout.privateFolder)"),
-      let connection = UnixSocket.connect(in: folder.raw, name: name)
-    else { return nil }
-    defer { close(connection) }
-    UnixSocket.write(connection, request + "\n")
-    let answer = UnixSocket.readAll(connection)
+  private static func values(root: String, _ request: String) throws(ServerFailure) -> [String: String]? {
+    guard let answer = ask(root: root, request) else { return nil }
     if answer.hasPrefix("refused ") {
       throw ServerFailure(answer.dropFirst(8).split(separator: "\n").joined(separator: " "))
     }

@@ -17,6 +17,7 @@ package struct ServerOptions: Sendable {
   package var cleanupInterval: Int64 = 24 * 3600
   /// Seconds for which a finished session stays.
   package var sessionLinger: Int64 = 3600
+  package var scrub = ScrubOptions()
 
   package init(root: String, mountPoint: String, flags: MountFlags) {
     self.root = root
@@ -119,7 +120,12 @@ package final class MountServer: Sendable {
       if read(signals, &record, record.count) > 0 { session.stop() }
     }
     // What is mounted to be read only is to stay as it is.
-    if !options.flags.isReadOnly { housekeeping.start(goesOn: goesOn) }
+    let scrub = Scrub(storage: storage, options: options.scrub)
+    if !options.flags.isReadOnly {
+      housekeeping.start(goesOn: goesOn)
+      storage.digests.start(storage)
+      scrub.start()
+    }
     let control = ControlSocket(
       storage: storage, housekeeping: housekeeping, options: options, logger: logger, upgrade: upgrade)
     control.start()
@@ -136,6 +142,8 @@ package final class MountServer: Sendable {
     }
     session.unmount()
     state.phase = .ended
+    scrub.stop()
+    storage.digests.stop()
     housekeeping.stop()
     do throws(StorageError) { try storage.close() } catch { throw ServerFailure(error) }
     logger.info("unmounted", metadata: ["at": "\(options.mountPoint)"])

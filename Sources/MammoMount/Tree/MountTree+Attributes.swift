@@ -31,6 +31,7 @@ extension MountTree {
       if changes.accessed != nil || changes.modified != nil {
         try Sys.setTimes(target, Self.time(changes.accessed), Self.time(changes.modified))
       }
+      if changes.size != nil || changes.modified != nil { wantDigest(node) }
       return attributes(try Sys.stat(target), of: record.place)
     }
   }
@@ -67,7 +68,12 @@ extension MountTree {
       try storage.gate.changing { () throws(Errno) in
         try storage.sizes.holding(record.identity) { () throws(Errno) in
           let before = try Sys.stat(file)
-          if let chunk { try chunk.truncate(to: size) } else { try Sys.truncate(file, to: size) }
+          if let chunk {
+            try chunk.truncate(to: size)
+          } else {
+            try storage.digests.willChange(record.identity, file)
+            try Sys.truncate(file, to: size)
+          }
           // Somebody may have opened it meanwhile.
           if let inode = handles.inode(of: id) {
             try bookHeld(inode)

@@ -137,6 +137,10 @@ extension MountTree: StorageObserver {
 
   package func isOpen(_ file: FileIdentity) -> Bool { handles.isOpen(file) }
 
+  package func isOpenForWriting(_ file: FileIdentity) -> Bool {
+    handles.inode(file)?.booking.withLock { $0.writers > 0 } ?? false
+  }
+
   package func openSize(_ file: FileIdentity) -> Int64? {
     guard let inode = handles.inode(file) else { return nil }
     // The caller is within the gate, alone; a size that cannot be learnt is the disk's, which it looks up itself.

@@ -189,6 +189,7 @@ extension MountTree {
       } else {
         storage.sizes.holding(file.inode.identity) { handles.release(handle, file) }
       }
+    if file.isWriter { wantDigest(node) }
     if let last {
       if let backing = last.backing { notifier?.unregisterBacking(backing) }
       if last.booking.withLock({ $0.isUnlinked }) { remember(file.descriptor, for: last.node) }

@@ -103,6 +103,7 @@ extension MountTree {
     nodes.renamed(
       identity, from: (from.folder.id, from.name),
       to: Node(place: to.place, parent: to.folder.id, name: to.name, identity: identity))
+    wantDigest(identity, at: to.place, to.name, in: to.folder.id)
   }
 
   /// What an exchange means for the ledger, to be booked once it has happened.

@@ -52,6 +52,7 @@ extension MountTree {
         guard flags & O_TRUNC != 0 else { return opened }
         try truncateBooked(file.inode, by: descriptor, to: 0)
         if caller.user != 0 { try clearPrivileges(id, by: descriptor) }
+        if !isWriting { wantDigest(id) }
         return opened
       } catch {
         let last = storage.sizes.holding(file.inode.identity) { handles.release(opened.handle, file) }
@@ -68,7 +69,13 @@ extension MountTree {
   func truncateBooked(_ inode: OpenInode, by descriptor: SharedDescriptor, to size: Int64) throws(Errno) {
     try storage.gate.changing { () throws(Errno) in
       try storage.sizes.holding(inode.identity) { () throws(Errno) in
-        if let chunk = inode.chunk { try chunk.truncate(to: size) } else { try Sys.truncate(descriptor, to: size) }
+        if let chunk = inode.chunk {
+          try chunk.truncate(to: size)
+        } else {
+          // Of one that is open for writing it has gone.
+          if !isOpenForWriting(inode.identity) { try storage.digests.willChange(inode.identity, descriptor) }
+          try Sys.truncate(descriptor, to: size)
+        }
         try bookHeld(inode)
       }
     }
@@ -132,6 +139,7 @@ extension MountTree {
       // As the ledger has it: nobody changes and books it between here and the table.
       let stat = if let new { new } else { try Sys.stat(descriptor) }
       guard FileIdentity(stat) == identity else { return nil }
+      if isWriter, new == nil, bytes == nil { try storage.digests.willChange(identity, descriptor) }
       let hasPrivileges = stat.st_mode & (S_ISUID | S_ISGID) != 0
       var record = HandleRecord(.file, node: id, request: caller.request, descriptor: descriptor.raw)
       record.opener = caller.process

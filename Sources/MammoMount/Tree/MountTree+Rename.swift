@@ -202,6 +202,7 @@ extension MountTree {
           identity, from: (source.folder.id, source.name),
           to: Node(place: target.place, parent: target.folder.id, name: target.name, identity: identity))
       }
+      wantDigest(identity, at: target.place, target.name, in: target.folder.id)
       guard let replaced else { return }
       let counted = account(of: target.place, in: target.folder.id)
       if try !storage.removed(replaced.stat, replaced.held, from: counted, in: target.folder.node.identity) {

@@ -11,6 +11,7 @@ extension MountTree {
     if name.bytes.starts(with: "security.".utf8) { throw .noData }
     return try answering("getxattr", node) {
       let name = FileName(nulTerminated: name.nulTerminated)
+      if name == Layout.digestAttribute { return try digest(of: node) }
       guard !isInternal(name) else { throw Errno.noData }
       return try Sys.extendedAttribute(name, of: try holder(node, name))
     }
@@ -55,14 +56,14 @@ extension MountTree {
   }
 
   /// The descriptor whose attributes are meant. Virtual files have none.
-  private func holder(_ id: NodeID, _ name: FileName) throws -> SharedDescriptor {
+  func holder(_ id: NodeID, _ name: FileName) throws -> SharedDescriptor {
     let record = try node(id)
     guard !record.place.isVirtual else { throw Errno.notSupported }
     guard name.hasPrefix("user.") || name.hasPrefix("trusted.") else { throw Errno.notSupported }
     return try record.place == .marker ? markerDescriptor(record, nil) : reach(id)
   }
 
-  /// The storage's own records, of where a staged file is going and the like.
+  /// The storage's own records, of where a staged file is going and the like; digests are asked for by name.
   private func isInternal(_ name: FileName) -> Bool { Layout.hiddenAttributes.contains(name) }
 
   /// The service's own attributes say what it found out, and nobody else writes them.

@@ -36,8 +36,16 @@ package enum Layout {
   static let placeAttribute: FileName = "user.mammofs.place"
   /// On a session's result: the inode that the image has.
   static let inodeAttribute: FileName = "user.mammofs.inode"
-  /// Attributes that nobody is shown.
-  package static let hiddenAttributes: Set<FileName> = [originAttribute, placeAttribute, inodeAttribute]
+  /// On an image or thumbnail: the SHA-256 of its bytes, and of what size and time of modification they were.
+  package static let digestAttribute: FileName = "user.mammofs.sha256"
+  /// How far the server's scrub is.
+  static let scrub: FileName = "scrub.json"
+  /// How far a `mammofs verify` is that was interrupted.
+  static let verify: FileName = "verify.json"
+  /// Attributes that no list shows, so that no tool copies them.
+  package static let hiddenAttributes: Set<FileName> = [
+    originAttribute, placeAttribute, inodeAttribute, digestAttribute,
+  ]
   /// The attribute names that the service keeps to itself.
   package static let attributePrefix = "user.mammofs."
 

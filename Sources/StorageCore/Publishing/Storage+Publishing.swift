@@ -27,7 +27,8 @@ extension Storage {
         if !made.isEmpty { ledger.folderMoved() }
         let folderRaw = folder.raw
         let identity = FileIdentity(try Sys.stat(folder))
-        let size = Int64(try Sys.stat(descriptor).st_size)
+        let stat = try Sys.stat(descriptor)
+        let size = Int64(stat.st_size)
         // Before the lock, which then is not held for long.
         let group = try Root.inheritedGroup(of: folder.raw) ?? owner.group
         try Sys.give(descriptor, to: Owner(user: owner.user, group: group))
@@ -49,6 +50,7 @@ extension Storage {
         } catch {
           late = .system(error, doing: "bringing the name of \(path) onto the disk")
         }
+        if case .image = path.place { digests.want(FileIdentity(stat), at: path.names) }
         changes.append((path.fileName, identity))
       }
     } catch .fileExists {

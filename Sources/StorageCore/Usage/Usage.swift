@@ -41,6 +41,8 @@ public struct StorageStats: Hashable, Sendable {
   public var users = 0
   /// The figures are still being counted after an unclean stop, and too small.
   public var isCounting = false
+  /// What is known of digests; of the whole only, and only while a server sees to them.
+  public var integrity: IntegrityFigures?
 
   public init() {}
 
@@ -59,6 +61,7 @@ public struct StorageStats: Hashable, Sendable {
     text += "  \"temp\": \(Self.json(temp)),\n"
     text += "  \"sessions\": { \"active\": \(activeSessions), \"completed\": \(completedSessions) },\n"
     text += "  \"users\": \(users)"
+    if let integrity { text += ",\n  \"integrity\": \(integrity.json)" }
     if isCounting { text += ",\n  \"counting\": true" }
     return text + "\n}\n"
   }

@@ -62,7 +62,7 @@ struct CommandLineTests {
     try withoutMount { m in
       let help = try m.sh("\"$B\" --help; \"$B\" mount --help; \"$B\" upload --help")
       for word in [
-        "mount", "unmount", "stats", "has-space", "cleanup", "upload", "--root", "--to", "--session-linger",
+        "mount", "unmount", "stats", "has-space", "cleanup", "verify", "upload", "--root", "--to", "--session-linger",
       ] {
         #expect(help.contains(word), "\(word)")
       }

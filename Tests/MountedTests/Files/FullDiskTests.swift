@@ -44,6 +44,35 @@ struct FullDiskTests {
     }
   }
 
+  @Test("A file that has no room for its digest is as good as before, and .errors says it once")
+  func digest() throws {
+    try withSmallDisk(megabytes: 20) { m in
+      try m.month()
+      try m.python(
+        #"""
+        month = M + "/images/user-7/2026/11"
+        def lines(): return [line for line in get(M + "/.errors").decode().split("\n") if " digest " in line]
+        for name in ["a.dcm", "b.dcm"]:
+            path = f"{month}/{name}"
+            put(path, name.encode())
+            fd = os.open(path, os.O_RDONLY); os.fsync(fd); os.close(fd)
+            # What ext4 keeps of attributes is an inode's rest and one block.
+            count = 0
+            for size in [500, 100, 20, 1]:
+                try:
+                    while True:
+                        os.setxattr(path, f"user.{count}", b"x" * size)
+                        count += 1
+                except OSError as error: assert error.errno == errno.ENOSPC, error
+        assert poll(lambda: '"pending": 0' in get(M + "/.stats").decode() and lines(), 30), lines()
+        assert len(lines()) == 1 and "images/user-7/2026/11/a.dcm ENOSPC the file is whole" in lines()[0], lines()
+        for name in ["a.dcm", "b.dcm"]:
+            assert get(f"{month}/{name}") == name.encode()
+            refused(errno.ENODATA, os.getxattr, f"{month}/{name}", "user.mammofs.sha256")
+        """#)
+    }
+  }
+
   @Test("An upload that fills the disk is refused chunk by chunk, keeps what it has, and ends well with more room")
   func upload() throws {
     try withSmallDisk(megabytes: 40) { m in

@@ -1,0 +1,174 @@
+internal import Glibc
+internal import Synchronization
+package import SystemPackage
+
+/// Gives images and thumbnails their digests, soon after they were published.
+///
+/// Whoever closes, renames or completes a file only leaves a note here, which is no system call. A thread takes the
+/// notes, has the file read by another that runs when nothing else wants to (``IdleReader``), and writes the attribute
+/// through the descriptor that was read, if nobody has begun to change the file since. No lock is held while reading.
+package final class Digests: Sendable {
+  private let queue = Monitor(DigestQueue())
+  private let isActive = Atomic(false)
+  private let isRunning = Monitor(false)
+  /// What is being read is worth nothing any more. Beside the queue, because the thread that reads takes no locks.
+  private let isLate = Signal()
+  private let reader = IdleReader()
+  /// The last thing that kept a digest from being written: said once, not for each file.
+  private let lastFailure = Mutex<Errno?>(nil)
+  private let scrubbed = Mutex(IntegrityFigures())
+  /// How often the notes are looked at. Waking the thread would be a system call for whoever leaves one.
+  private static let beat: UInt64 = 1_000_000_000
+
+  init() {}
+
+  /// How many files wait for theirs, and what the scrub found; `nil` while nobody sees to digests.
+  var figures: IntegrityFigures? {
+    guard isActive.load(ordering: .relaxed) else { return nil }
+    var figures = scrubbed.withLock { $0 }
+    figures.pending = queue.withLock { $0.count }
+    return figures
+  }
+
+  /// Tells what a scrub found so far.
+  package func scrubbed(_ state: VerificationState?, lastEnd: Int64?) {
+    scrubbed.withLock { figures in
+      if let state { (figures.verified, figures.damaged) = (state.verified.count, state.findings.count) }
+      figures.lastScrub = lastEnd
+    }
+  }
+
+  /// Leaves a note of a file that was published or changed.
+  ///
+  /// - Parameter path: where it is, from the root on.
+  /// - Returns: false where there are too many.
+  @discardableResult
+  package func want(_ file: FileIdentity, at path: @autoclosure () -> [FileName]) -> Bool {
+    guard isActive.load(ordering: .relaxed) else { return true }
+    let entry = DigestQueue.Entry(file: file, path: path())
+    let now = Clock.monotonic()
+    return queue.withLock { $0.add(entry, at: now) }
+  }
+
+  /// Takes a file's digest away, before its bytes change. The caller holds the file's lock.
+  package func willChange(
+    _ identity: FileIdentity, _ file: borrowing some DescriptorReference & ~Copyable
+  ) throws(Errno) {
+    if isActive.load(ordering: .relaxed), queue.withLock({ $0.drop(identity) }) { isLate.value = true }
+    try Digest.remove(from: file)
+  }
+
+  package func start(_ storage: Storage) {
+    isActive.store(true, ordering: .relaxed)
+    isRunning.change { $0 = true }
+    Thread.start("digests") { [self] in
+      while let entry = next() {
+        do throws(Errno) {
+          if case .later = try process(entry, storage) { _ = want(entry.file, at: entry.path) }
+        } catch {
+          note(error, entry, storage)
+        }
+        queue.withLock { $0.finish() }
+      }
+      isRunning.change { $0 = false }
+    }
+  }
+
+  /// Ends it. What still waits gets its digest from the next scrub.
+  package func stop() {
+    guard isActive.exchange(false, ordering: .relaxed) else { return }
+    queue.change { $0.isStopping = true }
+    isLate.value = true
+    reader.stop()
+    _ = isRunning.wait(until: nil) { isRunning, _ in isRunning ? nil : () }
+  }
+
+  private func next() -> DigestQueue.Entry? {
+    while true {
+      let now = Clock.monotonic()
+      let step = queue.wait(until: now + Self.beat) { queue, late -> DigestQueue.Entry?? in
+        if queue.isStopping { return .some(nil) }
+        return queue.take(at: late ? now + Self.beat : now).map { .some($0) }
+      }
+      if let step { return step }
+    }
+  }
+
+  private enum Outcome {
+    case done, later
+  }
+
+  private func process(_ entry: DigestQueue.Entry, _ storage: Storage) throws(Errno) -> Outcome {
+    let file: SharedDescriptor
+    do throws(Errno) {
+      let folder = try storage.root.openFolder(Array(entry.path.dropLast()))
+      file = SharedDescriptor(try Sys.openUnnoticed(entry.path.last ?? "", in: folder))
+    } catch .noSuchFileOrDirectory {
+      // Removed, or renamed with a folder above it.
+      return .done
+    }
+    let stat = try Sys.stat(file)
+    guard FileIdentity(stat) == entry.file, stat.isRegularFile else { return .done }
+    switch try Digest.state(of: file) {
+    case .current, .cut: return .done
+    case .absent, .stale: break
+    }
+    // Its release leaves another note.
+    guard !storage.isOpenForWriting(entry.file) else { return .done }
+    // While it is on record the inode has an attribute more, and ours would not fit into it.
+    if let staging = try? storage.staging, staging.isOnRecord(entry.file) { return .later }
+    isLate.value = false
+    // Whoever was quicker than that line.
+    guard queue.withLock({ $0.isCurrentGood }) else { return .done }
+    let hasher = FileHasher(isCancelled: { [isLate] in isLate.value })
+    guard let sha256 = try reader.sha256(of: file, size: Int64(stat.st_size), hasher) else { return .done }
+    if try storage.give(Digest(sha256: sha256, of: stat), to: file, unless: { queue.withLock { !$0.isCurrentGood } }) {
+      lastFailure.withLock { $0 = nil }
+    }
+    return .done
+  }
+
+  private func note(_ error: Errno, _ entry: DigestQueue.Entry, _ storage: Storage) {
+    guard
+      lastFailure.withLock({ last in
+        defer { last = error }
+        return last != error
+      })
+    else { return }
+    storage.refusals.add(
+      operation: "digest", path: Layout.path(entry.path), errno: error,
+      advice: "the file is whole, but could not be given its SHA-256; the next scrub tries again")
+  }
+}
+
+/// Said by one thread to another.
+private final class Signal: Sendable {
+  private let flag = Atomic(false)
+  var value: Bool {
+    get { flag.load(ordering: .relaxed) }
+    set { flag.store(newValue, ordering: .relaxed) }
+  }
+}
+
+extension Storage {
+  /// Writes a file's digest, unless the file has changed since it was read or is open for writing.
+  ///
+  /// - Parameters:
+  ///   - file: the descriptor that was read.
+  ///   - isLate: asked with the file's lock.
+  /// - Returns: whether it was written.
+  package func give(
+    _ digest: Digest, to file: SharedDescriptor, unless isLate: () -> Bool = { false }
+  ) throws(Errno) -> Bool {
+    let identity = FileIdentity(try Sys.stat(file))
+    return try sizes.holding(identity) { () throws(Errno) in
+      guard !isOpenForWriting(identity), !isLate() else { return false }
+      let stat = try Sys.stat(file)
+      guard stat.st_nlink > 0, Digest(sha256: digest.sha256, of: stat) == digest else { return false }
+      try digest.write(to: file)
+      return true
+    }
+  }
+
+  func isOpenForWriting(_ file: FileIdentity) -> Bool { observer?.isOpenForWriting(file) ?? false }
+}

@@ -1,0 +1,127 @@
+import ArgumentParser
+import CLinux
+import Glibc
+import MammoMount
+import StorageCore
+import Synchronization
+import SystemPackage
+
+struct Verify: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Reads images and thumbnails again and compares them with their digests.",
+    discussion: """
+      Nothing is changed, but that files without a digest are given one. An interrupted run goes on where it stopped; \
+      how far it is is kept in .mammofs/verify.json in the storage root. Exit code 1 if anything is damaged or cannot \
+      be read.
+      """)
+
+  @Argument(help: "A mount, a storage root, or a folder or file in one of them.")
+  var path: String
+
+  @Flag(help: "Give no digest to files that have none.")
+  var checkOnly = false
+
+  @Flag(help: "Begin anew where an earlier run was interrupted.")
+  var restart = false
+
+  @Flag(help: "Report as JSON.")
+  var json = false
+
+  func run() throws {
+    // Before any thread is started, because threads inherit which signals wait.
+    let signals = lx_signalfd_for_end()
+    let isStopping = StopSignal()
+    StorageCore.Thread.start("signals") {
+      var record = [UInt8](repeating: 0, count: 128)
+      if read(signals, &record, record.count) > 0 { isStopping.set() }
+    }
+    let target = try VerificationTarget(path)
+    let report: VerificationReport
+    if target.mount != nil {
+      report = try verify(try Storage(path: target.root), target, isStopping)
+    } else {
+      report = try Target.withStorage(target.root) { try verify($0, target, isStopping) }
+    }
+    print(json ? report.json : report.text, terminator: "")
+    if let failure = report.failure { throw Failure(failure) }
+  }
+
+  private func verify(
+    _ storage: Storage, _ target: VerificationTarget, _ isStopping: StopSignal
+  ) throws -> VerificationReport {
+    let kept = try Failure.explaining("keep track of the verification") { () throws(Errno) in
+      try KeptVerification(of: storage.root)
+    }
+    guard let kept else { throw Failure("another verification of \(target.root) is under way; wait for it to end") }
+    var state =
+      (restart ? nil : kept.load(target.folder)) ?? VerificationState(folder: target.folder, started: Clock.now())
+    if state.after != nil {
+      StandardError.write(
+        "mammofs: going on with the verification that began at \(Clock.timestamp(at: state.started))\n")
+    }
+    let progress = Progress(total: target.size(in: storage.root, after: state.after))
+    let hasher = FileHasher(isCancelled: { isStopping.isSet }, advanced: { progress.advance($0) })
+    let giver = DigestGiver(
+      storage: storage, mount: target.mount, hasher: hasher, isCheckingOnly: checkOnly, progress: progress)
+    let verification = Verification(root: storage.root) { file, size throws(Errno) in
+      try hasher.sha256(of: file, size: size)
+    } give: { candidate throws(Errno) in
+      try giver.give(candidate)
+    }
+    var saved = Clock.monotonic()
+    var failure: Errno?
+    let isDone = verification.run(&state) { state in
+      guard Clock.monotonic() - saved > 1_000_000_000 else { return }
+      saved = Clock.monotonic()
+      do throws(Errno) { try kept.save(state) } catch { failure = error }
+    }
+    progress.finish()
+    do throws(Errno) {
+      if isDone { try kept.remove() } else { try kept.save(state) }
+    } catch {
+      failure = error
+    }
+    if let failure { StandardError.write("mammofs: how far it is could not be kept: \(failure)\n") }
+    return VerificationReport(state: state, isDone: isDone, isGiving: !checkOnly)
+  }
+}
+
+/// Set once, by a signal.
+final class StopSignal: Sendable {
+  private let flag = Atomic(false)
+  var isSet: Bool { flag.load(ordering: .relaxed) }
+  func set() { flag.store(true, ordering: .relaxed) }
+}
+
+/// Sees to files without a digest: by itself, or by the server where the root is mounted.
+struct DigestGiver {
+  let storage: Storage
+  let mount: MountPoint?
+  let hasher: FileHasher
+  let isCheckingOnly: Bool
+  let progress: Progress
+
+  /// Whether the file has one now, or will in a moment; `nil` where that was interrupted.
+  func give(_ candidate: Verification.Candidate) throws(Errno) -> Bool? {
+    let size = Int64(candidate.stat.st_size)
+    guard !isCheckingOnly, !hasher.isCancelled() else {
+      progress.advance(size)
+      return hasher.isCancelled() ? nil : false
+    }
+    guard let mount else {
+      guard let sha256 = try hasher.sha256(of: candidate.file, size: size) else { return nil }
+      return try storage.give(Digest(sha256: sha256, of: candidate.stat), to: candidate.file)
+    }
+    progress.advance(size)
+    let path = candidate.path.map(\.description).joined(separator: "/")
+    while !hasher.isCancelled() {
+      switch ControlSocket.requestDigest(root: mount.root, of: path) {
+      case .waiting: return true
+      // It has enough to do.
+      case .later: usleep(100_000)
+      case .refused, nil: return false
+      }
+    }
+    return nil
+  }
+}
