@@ -100,7 +100,10 @@ public final class Storage: Sendable {
     uploads.begin(dataFolder: dataFolder, with: sessions)
     for file in found.adopted { pending.add(file.name, in: file.folder, staged: file.staged) }
     let staging = Staging(folder: folder, firstNumber: found.firstNumber, sizes: sizes)
-    for (file, name) in found.unsettled { staging.settle(name, file) }
+    for (file, staged, path) in found.unsettled {
+      staging.settle(staged, file)
+      if let path = try? StoragePath(parsing: path) { digests.wantFromBefore(file, at: path.names) }
+    }
     opened.withLock { $0 = Opened(staging: staging, privateFolder: privateFolder, lock: lock.descriptor) }
     try loadUsage(privateFolder.raw, adopted: found.adopted)
     return found.open

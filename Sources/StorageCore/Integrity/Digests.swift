@@ -50,6 +50,12 @@ package final class Digests: Sendable {
     return queue.withLock { $0.add(entry, at: now) }
   }
 
+  /// Leaves a note of a file that an earlier run published, before digests are given.
+  func wantFromBefore(_ file: FileIdentity, at path: [FileName]) {
+    let now = Clock.monotonic()
+    _ = queue.withLock { $0.add(DigestQueue.Entry(file: file, path: path), at: now) }
+  }
+
   /// Takes a file's digest away, before its bytes change. The caller holds the file's lock.
   package func willChange(
     _ identity: FileIdentity, _ file: borrowing some DescriptorReference & ~Copyable

@@ -26,8 +26,8 @@ struct Recovery {
     var adopted: [AdoptedFile] = []
     /// The staged names of open files.
     var open: [FileIdentity: FileName] = [:]
-    /// Published files that are whole in memory and perhaps not on disk.
-    var unsettled: [(FileIdentity, FileName)] = []
+    /// Published files that are whole in memory and perhaps not on disk, with their staged names and final paths.
+    var unsettled: [(file: FileIdentity, staged: FileName, path: String)] = []
     /// Numbers go on from run to run, so that what is recovered from two runs has two names.
     var firstNumber = UInt64(Clock.now()) * 1000
   }
@@ -74,7 +74,7 @@ struct Recovery {
     }
     if let size = origin.size, isPublished {
       if isWhole(file.raw, stat, size) {
-        result.unsettled.append((FileIdentity(stat), name))
+        result.unsettled.append((FileIdentity(stat), name, origin.path))
         return
       }
       try removeFinalName(origin.path, FileIdentity(stat))
