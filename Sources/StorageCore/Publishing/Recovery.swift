@@ -31,7 +31,7 @@ struct Recovery {
     }
     for entry in entries {
       // One that leaves no room for more is none that was given.
-      if let number = UInt64(entry.name.description), number < 1 << 62 {
+      if let number = UInt64(entry.name.description), number < .max - 1 << 32 {
         result.firstNumber = max(result.firstNumber, number + 1)
       }
       do throws(Errno) {
