@@ -82,6 +82,7 @@ public final class Storage: Sendable {
     let sessions = try SessionRecovery(
       root: root, dataFolder: dataFolder, refusals: refusals, sameBoot: lock.sameBoot
     ).run()
+    try lock.recovered()
     uploads.begin(dataFolder: dataFolder, with: sessions)
     for file in found.adopted { pending.add(file.name, in: file.folder, staged: file.staged) }
     let staging = Staging(folder: folder, firstNumber: found.firstNumber, sizes: sizes)

@@ -77,7 +77,10 @@ extension MountTree {
   private func emptySession(_ name: FileName, _ identity: FileIdentity, in folder: Folder) throws {
     guard let session = storage.uploads.session(name) else { return }
     if session.isAssembling { throw StorageError.completing("another file") }
-    guard !session.hasChunks, !markers.exist(for: name) else { throw Errno.directoryNotEmpty }
+    // In a finished session an open marker is the result, or was closed and its release is under way.
+    guard !session.hasChunks, session.record != nil || !markers.exist(for: name) else {
+      throw Errno.directoryNotEmpty
+    }
     let inside = try Sys.openFolder(name, in: folder.descriptor)
     let raw = inside.raw
     guard (try? Sys.stat(Layout.result, in: raw)) != nil else { return }

@@ -259,6 +259,10 @@ extension MountTree {
       } else if source.place == .workspaceEntry {
         // It becomes an image now: its bytes are on disk before its name is.
         try Sys.synchronizeData(try Sys.open(source.name, in: source.folder.descriptor, O_RDONLY))
+      } else if replaces, staging.isOnRecord(FileIdentity(found.stat)) {
+        // What it replaces may be durable, and after a power cut one of the two has to be there whole.
+        try Sys.synchronizeData(try Sys.open(source.name, in: source.folder.descriptor, O_RDONLY))
+        try staging.forget(FileIdentity(found.stat))
       }
       return try Sys.rename(source.name, in: source.folder.descriptor, to: target.name, in: folder)
     }
