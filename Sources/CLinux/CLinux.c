@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <signal.h>
@@ -53,6 +54,19 @@ long lx_copy_file_range(int in, int64_t *in_offset, int out, int64_t *out_offset
 int lx_clone_range(int in, int64_t in_offset, int64_t length, int out, int64_t out_offset) {
   struct file_clone_range range = {in, (uint64_t)in_offset, (uint64_t)length, (uint64_t)out_offset};
   return ioctl(out, FICLONERANGE, &range);
+}
+
+int lx_awaits_allocation(int fd, int64_t start, int64_t length) {
+  enum { room = 8 };
+  uint64_t buffer[(sizeof(struct fiemap) + room * sizeof(struct fiemap_extent)) / sizeof(uint64_t)] = {0};
+  struct fiemap *map = (struct fiemap *)buffer;
+  map->fm_start = (uint64_t)start;
+  map->fm_length = (uint64_t)length;
+  map->fm_extent_count = room;
+  if (ioctl(fd, FS_IOC_FIEMAP, map) != 0 || map->fm_mapped_extents == room) return 0;
+  for (uint32_t i = 0; i < map->fm_mapped_extents; i++)
+    if (!(map->fm_extents[i].fe_flags & FIEMAP_EXTENT_DELALLOC)) return 0;
+  return 1;
 }
 
 int lx_fallocate(int fd, int mode, int64_t offset, int64_t length) { return fallocate(fd, mode, offset, length); }

@@ -29,6 +29,12 @@ struct Mount: ParsableCommand {
   @Option(help: ArgumentHelp("Finished upload sessions stay so long.", valueName: "minutes"))
   var sessionLinger = 60.0
 
+  @Option(
+    help: ArgumentHelp(
+      "New data is refused with less than so much free (default: 64M, and of a small disk a hundredth).",
+      valueName: "size"))
+  var minFree: ByteCount?
+
   @Option(help: .hidden)
   var readyDescriptor: Int32?
 
@@ -74,6 +80,7 @@ struct Mount: ParsableCommand {
     settings.tempMaxAge = Int64(tempMaxAge * 3600)
     settings.cleanupInterval = Int64(cleanupInterval * 3600)
     settings.sessionLinger = Int64(sessionLinger * 60)
+    settings.minFree = minFree?.bytes
     return settings
   }
 
@@ -81,6 +88,7 @@ struct Mount: ParsableCommand {
     var arguments = ["mount", "--root", root]
     for option in options { arguments += ["-o", option] }
     arguments += ["--temp-max-age", "\(tempMaxAge)", "--cleanup-interval", "\(cleanupInterval)"]
+    if let minFree { arguments += ["--min-free", "\(minFree.bytes)"] }
     return arguments + ["--session-linger", "\(sessionLinger)", "--", mountPoint]
   }
 

@@ -25,6 +25,8 @@ class Check:
     def __init__(self, binary, root, mount, expected):
         self.binary, self.root, self.mount, self.expected = binary, root, mount, expected
         self.faults = []
+        # Of `.errors`, where there are faults.
+        self.lines = []
         self.counts = {"whole": 0, "recovered": 0, "chunks": 0, "completed": 0}
 
     def fault(self, text, path=None):
@@ -41,6 +43,8 @@ class Check:
             self.check_sessions()
             self.check_figures()
             self.check_use()
+            if self.faults:
+                self.lines = self.errors()
         finally:
             self.stop()
         if again:
@@ -98,7 +102,10 @@ class Check:
         tops = [f"{self.root}/{top}" for top in ("images", "thumbnails", "temp", ".mammofs/staging")]
         inodes = {os.lstat(f"{top}/{path}").st_ino for top in tops for path in files(top)}
         for inode, origin in staged.items():
-            if inode not in inodes:
+            session = os.path.dirname(origin.split(" ")[-1])
+            # Chunks go with what becomes of their session.
+            hasGone = session in self.expected.abandoned or session in self.expected.completions
+            if inode not in inodes and not hasGone:
                 self.fault(f"what was staged for {origin} is gone")
         recovered = f"{self.mount}/temp/processing/recovered"
         lines = self.errors()

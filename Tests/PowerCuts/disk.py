@@ -22,7 +22,7 @@ def run(*command, check=True):
 
 def mount(image, at, options="", direct=False):
     """Mounts an image by a loop device that goes when it is unmounted."""
-    mode = ["--direct-io=on"] if direct else []
+    mode = ["--direct-io=on", "--sector-size=4096"] if direct else ["--sector-size=4096"]
     device = run("losetup", "--find", "--show", *mode, image).stdout.strip()
     try:
         run("mount", *(["-o", options] if options else []), device, at)
@@ -47,7 +47,7 @@ class Ground:
         os.mkdir(self.at)
         with open(self.image, "wb") as file:
             file.truncate(16 << 30)
-        run("mkfs.xfs", "-q", "-m", "reflink=1", self.image)
+        run("mkfs.xfs", "-q", "-s", "size=4096", "-m", "reflink=1", self.image)
         mount(self.image, self.at)
 
     def close(self):
@@ -58,7 +58,7 @@ class Ground:
 class Disk:
     """A disk with a file system of `kind`, mounted at `at`."""
 
-    MAKE = {"ext4": ["mkfs.ext4", "-q", "-m", "0"], "xfs": ["mkfs.xfs", "-q"]}
+    MAKE = {"ext4": ["mkfs.ext4", "-q", "-m", "0"], "xfs": ["mkfs.xfs", "-q", "-s", "size=4096", *os.environ.get("XFS_OPTIONS", "").split()]}
 
     def __init__(self, ground, kind, megabytes, at):
         self.ground, self.kind, self.at = ground, kind, at

@@ -29,6 +29,8 @@ class Worker:
         self.mount, self.notes, self.prefix = mount, notes, prefix
         self.random = random.Random(seed)
         self.count = 0
+        # Sessions that nobody completes.
+        self.left = []
         # Paths that are there, oldest first, and what is in them.
         self.files = []
 
@@ -164,6 +166,9 @@ class Uploads(Worker):
         if end < 0.2:
             return self.abandon(session)
         if end < 0.3:
+            self.left.append(session)
+            if len(self.left) > 8:
+                self.abandon(self.left.pop(0))
             return
         overwriting = self.files and self.random.random() < 0.3
         path = self.random.choice(self.files) if overwriting else self.path()
@@ -175,7 +180,7 @@ class Uploads(Worker):
         self.notes.add("completed", path=path, sha=digest, session=session)
         if not overwriting:
             self.files.append(path)
-        if self.random.random() < 0.5:
+        if self.random.random() < 0.8:
             self.abandon(session)
         while len(self.files) > 15:
             path = self.files.pop(0)

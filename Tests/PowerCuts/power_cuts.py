@@ -50,6 +50,8 @@ def cut(count, kind, seed, folder, binary, keep):
             if load.poll() is not None:
                 raise RuntimeError("the load has ended")
             image, before, after = disk.cut("clone")
+            if keep:
+                run("cp", "--reflink=always", image, f"{image}.kept")
             expected = facts.at(before, after)
             check = Check(binary, f"{folder}/clone/storage", f"{folder}/clone-mnt", expected)
             disk.mount_clone(image, f"{folder}/clone")
@@ -63,8 +65,10 @@ def cut(count, kind, seed, folder, binary, keep):
                 print(f"{kind}: cut {number} at {before / 1e9:.3f}: {fault}", flush=True)
                 for told in facts.history.get(path, []):
                     print(f"    {told}")
+            for line in check.lines if keep else []:
+                print(f"    {line}")
             if faults and keep:
-                run("cp", "--reflink=never", "--sparse=always", image, f"{keep}/{kind}-{seed}-{number}.img")
+                run("cp", "--reflink=never", "--sparse=always", f"{image}.kept", f"{keep}/{kind}-{seed}-{number}.img")
             os.unlink(image)
     finally:
         load.send_signal(signal.SIGKILL)
@@ -77,7 +81,12 @@ def cut(count, kind, seed, folder, binary, keep):
     return bad
 
 
+def ended(number, frame):
+    sys.exit(128 + number)
+
+
 def main():
+    signal.signal(signal.SIGTERM, ended)
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--fs", choices=["ext4", "xfs"], action="append")

@@ -17,6 +17,8 @@ package struct ServerOptions: Sendable {
   package var cleanupInterval: Int64 = 24 * 3600
   /// Seconds for which a finished session stays.
   package var sessionLinger: Int64 = 3600
+  /// Bytes of the disk that are kept back; `nil` is the usual part.
+  package var minFree: Int64?
 
   package init(root: String, mountPoint: String, flags: MountFlags) {
     self.root = root
@@ -47,6 +49,9 @@ package final class MountServer: Sendable {
     do throws(StorageError) {
       storage = try Storage(path: options.root)
       try Self.take(storage, for: options.mountPoint)
+      storage.freeSpace.reserve = try StorageError.wrap("asking for free space") { [storage] () throws(Errno) in
+        if let asked = options.minFree { asked } else { try storage.freeSpace.usualReserve() }
+      }
       tree = try MountTree(storage: storage, descriptorLimit: descriptors, logger: logger, onReady: onReady)
     } catch {
       throw ServerFailure(error)

@@ -22,6 +22,7 @@ extension MountTree {
     let size = try book(file.inode)
     if let failure = file.state.withLock({ $0.failure }) { throw failure }
     try refuseIfCutShort(file)
+    try file.inode.chunk?.noteEdges()
     let isLast = isLastClose(file, caller)
     if isLast { setClosing(file, true) }
     if try !(isLast && publish(file, durably: false)) { noteSaved(file, size) }
@@ -29,18 +30,13 @@ extension MountTree {
 
   /// A new file that the kernel wrote by itself, onto a disk that is full now, may be short: nobody told the server.
   func refuseIfCutShort(_ file: OpenFile) throws {
-    guard file.inode.backing != nil, dataPath.isScarce(), let record = nodes[file.inode.node], isPending(record) else {
-      return
-    }
-    let figures = try Sys.fileSystem(of: file.descriptor)
-    guard UInt64(figures.f_bfree) * UInt64(figures.f_frsize) < Self.fullDisk else { return }
+    guard file.inode.backing != nil, try storage.freeSpace.isUsedUp(below: file.descriptor),
+      let record = nodes[file.inode.node], isPending(record)
+    else { return }
     file.state.withLock { $0.failure = .noSpace }
     file.inode.booking.withLock { $0.failure = .noSpace }
     throw Errno.noSpace
   }
-
-  /// Bytes free on a disk on which a write of any size may have failed.
-  private static let fullDisk: UInt64 = 1 << 20
 
   /// Whether no descriptor is left that could write; when that cannot be told, the release decides.
   private func isLastClose(_ file: OpenFile, _ caller: Caller) -> Bool {

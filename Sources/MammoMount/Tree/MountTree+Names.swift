@@ -13,10 +13,11 @@ extension MountTree {
       let folder = try folder(parent)
       let name = FileName(nulTerminated: name.nulTerminated)
       let place = try folderPlace(name, in: folder)
+      try storage.freeSpace.admit()
       return try storage.gate.changing {
         let isWorkspace = place == .workspaceEntry
-        try Sys.makeFolder(name, in: folder.descriptor, mode: isWorkspace ? mode & 0o7777 : mode_t(Layout.folderMode))
         let group = try Root.inheritedGroup(of: folder.descriptor.raw) ?? caller.group
+        try Sys.makeFolder(name, in: folder.descriptor, mode: isWorkspace ? mode & 0o7777 : mode_t(Layout.folderMode))
         if caller.user != process.user || group != process.group {
           do throws(Errno) {
             try Sys.chown(name, in: folder.descriptor, caller.user, group)
@@ -83,10 +84,12 @@ extension MountTree {
     }
     let inside = try Sys.openFolder(name, in: folder.descriptor)
     let raw = inside.raw
-    guard (try? Sys.stat(Layout.result, in: raw)) != nil else { return }
-    _ = try storage.names.holding(identity) { () throws(Errno) in
-      try storage.replacing(Layout.result, in: raw, identity, from: .temp) { () throws(Errno) in
-        try Sys.unlink(Layout.result, in: raw)
+    // The second is there where a completion could not be tidied up.
+    for result in [Layout.result, Layout.completing] where (try? Sys.stat(result, in: raw)) != nil {
+      _ = try storage.names.holding(identity) { () throws(Errno) in
+        try storage.replacing(result, in: raw, identity, from: .temp) { () throws(Errno) in
+          try Sys.unlink(result, in: raw)
+        }
       }
     }
   }
@@ -107,13 +110,26 @@ extension MountTree {
     let occupant = try storage.occupant(found.location.name, in: found.location.folder.raw, of: session)
     let inode = handles.inode(FileIdentity(found.stat))
     try unlink(name, in: folder, .chunk)
-    try occupant?.vacate()
     session.removed(name)
+    vacate(occupant, of: name, in: folder)
     // Whoever has it open is no writer of the session any more.
     for file in inode?.booking.withLock({ Array($0.handles.values) }) ?? [] { file.state.withLock { $0.chunk = nil } }
   }
 
-  private func unlink(_ name: FileName, in folder: Folder, _ place: Place) throws {
+  /// Has a chunk that has lost its name give its place back. That is done, whatever comes of this: what cannot be freed
+  /// now is freed with the session, or by the next start.
+  func vacate(_ occupant: PlaceOccupant?, of name: FileName, in folder: Folder) {
+    do {
+      try occupant?.vacate()
+    } catch {
+      storage.refusals.add(
+        operation: "unlink", path: path(of: folder.id, name), errno: error,
+        advice: "is gone, but what it occupied could not be freed; it is freed with its session")
+    }
+  }
+
+  /// Removes a file's name. The caller holds no lock.
+  func unlink(_ name: FileName, in folder: Folder, _ place: Place) throws {
     try storage.gate.changing {
       try storage.names.holding(folder.node.identity) {
         guard let found = try find(name, in: folder) else { throw Errno.noSuchFileOrDirectory }

@@ -147,7 +147,7 @@ extension MountTree {
       try storage.occupant(found.location.name, in: found.location.folder.raw, of: session)?.file.bringHome()
     }
     try move(source, found, target)
-    try replaced?.vacate()
+    vacate(replaced, of: target.name, in: target.folder)
     let inode = handles.inode(FileIdentity(found.stat))
     if source.place == .chunk { session.renamed(source.name, to: target.name) }
     for file in inode?.booking.withLock({ Array($0.handles.values) }) ?? [] where file.isWriter {

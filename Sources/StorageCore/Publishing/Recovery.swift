@@ -17,6 +17,9 @@ struct Recovery {
   /// The page cache still holds what was written: the last run ended in this boot of the machine.
   let sameBoot: Bool
 
+  /// Something that figures count was moved or removed: those of the last stop are not true any more.
+  private(set) var hasChangedFiles = false
+
   /// Staged work files that keep their place, and the first number that is free.
   struct Result {
     var adopted: [AdoptedFile] = []
@@ -24,7 +27,7 @@ struct Recovery {
     var firstNumber = UInt64(Clock.now()) * 1000
   }
 
-  func run() throws(StorageError) -> Result {
+  mutating func run() throws(StorageError) -> Result {
     var result = Result()
     let entries = try StorageError.wrap("reading the staging folder") { () throws(Errno) in
       try FolderStream.all(of: staging.raw)
@@ -43,7 +46,7 @@ struct Recovery {
     return result
   }
 
-  private func handle(_ name: FileName) throws(Errno) -> AdoptedFile? {
+  private mutating func handle(_ name: FileName) throws(Errno) -> AdoptedFile? {
     let file = SharedDescriptor(try Sys.open(name, in: staging, O_RDWR))
     let stat = try Sys.stat(file)
     let text = try? Sys.extendedAttribute(Layout.originAttribute, of: file)
@@ -52,8 +55,9 @@ struct Recovery {
       try Sys.unlink(name, in: staging)
       return nil
     }
-    if ChunkFile.place(of: file) != nil, try !takeOut(file, Int64(stat.st_size), origin) {
+    if try ChunkFile.place(of: file) != nil, try !takeOut(file, Int64(stat.st_size), origin) {
       try Sys.unlink(name, in: staging)
+      hasChangedFiles = true
       refusals.add(
         operation: "recover", path: origin.path, errno: .ioError,
         advice: "was cut off before any of it was on disk; send it again")
@@ -66,6 +70,7 @@ struct Recovery {
         try Sys.unlink(name, in: staging)
         return nil
       }
+      hasChangedFiles = true
       try removeFinalName(origin.path, FileIdentity(stat))
     } else if let path = try? StoragePath(parsing: origin.path), path.place.isWorkName,
       let folder = try? root.openFolder(path.folder)
@@ -73,18 +78,19 @@ struct Recovery {
       return AdoptedFile(
         folder: FileIdentity(try Sys.stat(folder)), name: path.fileName, staged: name, path: path.description)
     }
+    hasChangedFiles = true
     try moveToWorkspace(name, origin.path)
     return nil
   }
 
   /// Gives a chunk that was cut off the bytes that the session's data file has of it; false where there are none.
   private func takeOut(_ chunk: SharedDescriptor, _ size: Int64, _ origin: Origin) throws(Errno) -> Bool {
-    guard size > 0, let place = ChunkFile.place(of: chunk), let path = try? StoragePath(parsing: origin.path),
+    guard size > 0, let place = try ChunkPlace.noted(on: chunk), let path = try? StoragePath(parsing: origin.path),
       path.names.count > 2
     else { return false }
     let data = SessionData(folder: uploadData, name: path.names[2])
-    guard let file = try data.reopen(), sameBoot || data.holds(place..<place + size) else { return false }
-    _ = try Sys.copyAll(from: file.raw, at: place, to: chunk.raw, at: 0, length: size)
+    guard let file = try data.reopen(), sameBoot || data.holds(place, size: size) else { return false }
+    _ = try Sys.copyAll(from: file.raw, at: place.start, to: chunk.raw, at: 0, length: size)
     try Sys.removeExtendedAttribute(Layout.placeAttribute, of: chunk)
     return true
   }

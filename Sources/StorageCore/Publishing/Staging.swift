@@ -102,9 +102,12 @@ package final class Staging: Sendable {
   /// Waits until all that was published is on disk, and ends the thread that sees to it.
   func close() { settler.close() }
 
-  /// A file without holes: after a power cut, a hole in it shows that data is missing.
+  /// A file without holes, of which nothing was written out while it was being written: after a power cut, a hole in it
+  /// shows that data is missing.
   private func isDense(_ descriptor: CInt, _ stat: stat) -> Bool {
-    stat.st_size == 0 || lseek(descriptor, 0, lx_SEEK_HOLE) == stat.st_size
+    stat.st_size == 0
+      || lseek(descriptor, 0, lx_SEEK_HOLE) == stat.st_size
+        && Sys.isAllInMemory(descriptor, at: 0, length: Int64(stat.st_size))
   }
 
   private func link(_ staged: FileName, as name: FileName, in target: CInt) throws(Errno) {

@@ -105,6 +105,21 @@ extension Sys {
     _ = lx_start_writeback(descriptor, offset, length)
   }
 
+  /// Has the kernel let go of what it has read of a file, so that its holes show. What is not written yet stays.
+  package static func forgetCached(_ descriptor: borrowing some DescriptorReference & ~Copyable) {
+    _ = posix_fadvise(descriptor.raw, 0, 0, POSIX_FADV_DONTNEED)
+  }
+
+  /// Whether nothing of a part of the file was ever written out, so that what a power cut takes shows as a hole.
+  ///
+  /// Once a block has been, the last of the file above all, a later write changes it in place, and after a power cut it
+  /// may be there as it was before. False also where that cannot be told.
+  package static func isAllInMemory(
+    _ descriptor: borrowing some DescriptorReference & ~Copyable, at offset: Int64, length: Int64
+  ) -> Bool {
+    length == 0 || lx_awaits_allocation(descriptor.raw, offset, length) == 1
+  }
+
   /// Frees what a part of the file occupies; it reads as zeros then. The size stays.
   ///
   /// Where the file system cannot do that, nothing happens.

@@ -166,8 +166,9 @@ extension Storage {
     do throws(Errno) {
       try gate.changing { () throws(Errno) in
         let identity = FileIdentity(try Sys.stat(folder))
-        try Sys.rename(Layout.completing, in: folder, to: Layout.result, in: folder)
+        // Under whichever name it stays.
         ledger.record(Tally(size: Int64(size), count: 1), to: .temp, in: identity)
+        try Sys.rename(Layout.completing, in: folder, to: Layout.result, in: folder)
         try names.holding(identity) { () throws(Errno) in
           for chunk in chunks {
             do throws(Errno) {

@@ -23,6 +23,8 @@ package final class ChunkFile: Sendable {
     var size: Int64
     /// Somebody was told that it is on disk, or may have been.
     var isSynchronized: Bool
+    /// The attribute says what is in the edges.
+    var edgesAreNoted = true
   }
 
   let descriptor: SharedDescriptor
@@ -39,7 +41,7 @@ package final class ChunkFile: Sendable {
     self.session = session
     self.data = data
     var home: Home = isNew ? .undecided : .plain
-    if !isNew, let place = ChunkFile.place(of: descriptor) { home = .placed(place, in: try data.file()) }
+    if !isNew, let place = try ChunkFile.place(of: descriptor) { home = .placed(place, in: try data.file()) }
     state = Mutex(State(home: home, size: Int64(try Sys.stat(descriptor).st_size), isSynchronized: !isNew))
   }
 
@@ -78,6 +80,7 @@ package final class ChunkFile: Sendable {
         state.size = max(state.size, end)
         return
       }
+      state.edgesAreNoted = false
       try Sys.writeAll(file, at: place + offset, bytes)
       if end > state.size {
         // The chunk's own file always has the chunk's size.
@@ -131,8 +134,21 @@ package final class ChunkFile: Sendable {
     }
   }
 
+  /// Sees to it that a power cut cannot leave a part of the chunk as it was before: at each close, before it is on disk.
+  package func noteEdges() throws(Errno) {
+    try state.withLock { state throws(Errno) in
+      guard case .placed(let place, let file) = state.home, !state.edgesAreNoted else { return }
+      let own = ChunkPlace.unshared(of: place..<place + state.size)
+      // Something of it was written out while it was being written.
+      if !Sys.isAllInMemory(file, at: own.lowerBound, length: Int64(own.count)) { try Sys.synchronizeData(file) }
+      try ChunkPlace(place, size: state.size, in: file).note(on: descriptor)
+      state.edgesAreNoted = true
+    }
+  }
+
   /// `fdatasync` of the bytes, and of the chunk's own file.
   package func synchronize() throws(Errno) {
+    try noteEdges()
     let file: SharedDescriptor? = state.withLock { if case .placed(_, let file) = $0.home { file } else { nil } }
     if let file { try Sys.synchronizeData(file) }
     try Sys.synchronize(descriptor)
@@ -190,8 +206,9 @@ package final class ChunkFile: Sendable {
       }
       if state.isSynchronized { try Sys.synchronizeData(file) }
       let stat = try Sys.stat(descriptor)
-      try ChunkFile.setPlace(place, of: descriptor)
+      try ChunkPlace(place, size: state.size, in: file).note(on: descriptor)
       state.home = .placed(place, in: file)
+      state.edgesAreNoted = true
       try Sys.punch(descriptor, offset: 0, length: state.size)
       try Sys.setTimes(descriptor, stat.st_atim, stat.st_mtim)
       return true
@@ -202,7 +219,7 @@ package final class ChunkFile: Sendable {
     guard let index, data.canPlace, let place = session.place(of: index) else { return .plain }
     do throws(Errno) {
       let file = try data.file()
-      try ChunkFile.setPlace(place, of: descriptor)
+      try ChunkPlace(start: place).note(on: descriptor)
       return .placed(place, in: file)
     } catch {
       // A file system without attributes, or a full one: the chunk keeps its bytes to itself, and the write says more.
@@ -236,16 +253,8 @@ package final class ChunkFile: Sendable {
   // MARK: The attribute
 
   /// Where the bytes of a chunk are that is found on disk.
-  static func place(of descriptor: borrowing some DescriptorReference & ~Copyable) -> Int64? {
-    guard let value = try? Sys.extendedAttribute(Layout.placeAttribute, of: descriptor) else { return nil }
-    // Anybody may have planted one.
-    return Int64(String(decoding: value, as: UTF8.self)).flatMap {
-      (0...ChunkPlacement.furthest).contains($0) ? $0 : nil
-    }
-  }
-
-  private static func setPlace(_ place: Int64, of descriptor: SharedDescriptor) throws(Errno) {
-    try Sys.setExtendedAttribute(Layout.placeAttribute, of: descriptor, to: Array("\(place)".utf8))
+  static func place(of descriptor: borrowing some DescriptorReference & ~Copyable) throws(Errno) -> Int64? {
+    try ChunkPlace.noted(on: descriptor)?.start
   }
 
   private static func removePlace(of descriptor: SharedDescriptor) throws(Errno) {
