@@ -87,7 +87,7 @@ public final class Storage: Sendable {
     try lock.recovered()
     uploads.begin(dataFolder: dataFolder, with: sessions)
     for file in found.adopted { pending.add(file.name, in: file.folder, staged: file.staged) }
-    let staging = Staging(folder: folder, firstNumber: found.firstNumber, sizes: sizes)
+    let staging = Staging(folder: folder, firstNumber: found.firstNumber, sizes: sizes, refusals: refusals)
     opened.withLock { $0 = Opened(staging: staging, privateFolder: privateFolder, lock: lock.descriptor) }
     try loadUsage(
       privateFolder.raw, adopted: found.adopted,

@@ -169,14 +169,20 @@ class Check:
             if not stats.get("counting"):
                 break
             time.sleep(0.01)
-        for top in ("images", "thumbnails", "temp"):
-            sizes = [os.stat(f"{self.root}/{top}/{path}").st_size for path in files(f"{self.root}/{top}")]
-            staged = [f"{self.root}/.mammofs/staging/{name}" for name in os.listdir(f"{self.root}/.mammofs/staging")]
-            # Work names are staged, and count as temporary.
-            sizes += [os.stat(path).st_size for path in staged] if top == "temp" else []
-            found = {"size": sum(sizes), "count": len(sizes)}
-            if stats[top] != found:
-                self.fault(f".stats says {stats[top]} of {top}, a walk finds {found}")
+        # Work names are staged, and count as temporary.
+        folders = {"images": ["images"], "thumbnails": ["thumbnails"], "temp": ["temp", ".mammofs/staging"]}
+        for top, parts in folders.items():
+            found = {}
+            for part in parts:
+                for path in files(f"{self.root}/{part}"):
+                    stat = os.lstat(f"{self.root}/{part}/{path}")
+                    found[stat.st_ino] = stat.st_size
+            walked = {"size": sum(found.values()), "count": len(found)}
+            if stats[top] != walked:
+                self.fault(f".stats says {stats[top]} of {top}, a walk finds {walked}; staged: {self.staged()}")
+        for origin in self.staged().values():
+            if not os.path.basename(origin).startswith("."):
+                self.fault(f"{origin} is still staged")
 
     def check_use(self):
         """What is left can be worked with: an unfinished session completes as what its chunks are."""

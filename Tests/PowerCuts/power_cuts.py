@@ -25,10 +25,10 @@ def private():
         os.environ["POWER_CUTS_PRIVATE"] = "yes"
         command = ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv]
         os.execvp("unshare", command)
-    # Copies of others' mounts would keep their servers from ending.
+    # Copies of others' mounts would keep their servers and loop devices from ending.
     with open("/proc/self/mountinfo") as table:
-        for line in table:
-            if " - fuse" in line:
+        for line in reversed(list(table)):
+            if " - fuse" in line or " /dev/loop" in line:
                 run("umount", "-l", line.split()[4].encode().decode("unicode_escape"), check=False)
 
 

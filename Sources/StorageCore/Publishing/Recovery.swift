@@ -49,8 +49,7 @@ struct Recovery {
   private mutating func handle(_ name: FileName) throws(Errno) -> AdoptedFile? {
     let file = SharedDescriptor(try Sys.open(name, in: staging, O_RDWR))
     let stat = try Sys.stat(file)
-    let text = try? Sys.extendedAttribute(Layout.originAttribute, of: file)
-    let origin = Origin(parsing: text.map { String(decoding: $0, as: UTF8.self) } ?? "file-\(name)")
+    let origin = Staging.origin(of: file) ?? Origin(path: "file-\(name)")
     if origin.path == Origin.disposable {
       try Sys.unlink(name, in: staging)
       return nil

@@ -25,10 +25,10 @@ package final class Staging: Sendable {
   /// Nothing survives a power cut there anyway, and nothing is torn.
   private let isVolatile: Bool
 
-  init(folder: SharedDescriptor, firstNumber: UInt64, sizes: LockStripes) {
+  init(folder: SharedDescriptor, firstNumber: UInt64, sizes: LockStripes, refusals: RefusalLog) {
     isVolatile = lx_filesystem_type(folder.raw) == lx_TMPFS_MAGIC
     self.folder = folder
-    settler = Settler(folder: folder, sizes: sizes)
+    settler = Settler(folder: folder, sizes: sizes, refusals: refusals)
     counter = Atomic(firstNumber)
   }
 
@@ -126,6 +126,13 @@ package final class Staging: Sendable {
   package static func setOrigin(_ origin: String, of descriptor: CInt) -> Bool {
     // Without extended attributes a cut-off file is still found, under its number.
     (try? Sys.setExtendedAttribute(Layout.originAttribute, of: descriptor, to: Array(origin.utf8))) != nil
+  }
+
+  /// What a staged file's attribute says; `nil` where it has none.
+  static func origin(of descriptor: borrowing some DescriptorReference & ~Copyable) -> Origin? {
+    (try? Sys.extendedAttribute(Layout.originAttribute, of: descriptor)).map {
+      Origin(parsing: String(decoding: $0, as: UTF8.self))
+    }
   }
 
   package static func removeOrigin(of descriptor: borrowing some DescriptorReference & ~Copyable) {

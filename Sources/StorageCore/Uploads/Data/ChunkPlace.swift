@@ -40,7 +40,9 @@ struct ChunkPlace: Equatable {
     }
     let words = String(decoding: value, as: UTF8.self).split(separator: " ", omittingEmptySubsequences: false)
     // Anybody may have planted one.
-    guard words.count <= 2, let start = Int64(words[0]), (0...ChunkPlacement.furthest).contains(start) else { return nil }
+    guard words.count <= 2, let start = Int64(words[0]), (0...ChunkPlacement.furthest).contains(start) else {
+      return nil
+    }
     return ChunkPlace(start: start, edges: words.count == 2 ? UInt64(words[1], radix: 16) : nil)
   }
 
