@@ -64,6 +64,7 @@ package final class Staging: Sendable {
     if !durably, !isVolatile, flags == lx_RENAME_NOREPLACE, stat.st_nlink == 1, isDense(descriptor, stat),
       Self.setOrigin(Origin(path: origin, size: Int64(stat.st_size)).text, of: descriptor)
     {
+      try Sys.settleBlocks(descriptor, at: 0, length: Int64(stat.st_size))
       try link(staged, as: name, in: target)
       settler.add(staged, FileIdentity(stat))
       return
@@ -102,12 +103,9 @@ package final class Staging: Sendable {
   /// Waits until all that was published is on disk, and ends the thread that sees to it.
   func close() { settler.close() }
 
-  /// A file without holes, of which nothing was written out while it was being written: after a power cut, a hole in it
-  /// shows that data is missing.
+  /// A file without holes: after a power cut, a hole in it shows that data is missing.
   private func isDense(_ descriptor: CInt, _ stat: stat) -> Bool {
-    stat.st_size == 0
-      || lseek(descriptor, 0, lx_SEEK_HOLE) == stat.st_size
-        && Sys.isAllInMemory(descriptor, at: 0, length: Int64(stat.st_size))
+    stat.st_size == 0 || lseek(descriptor, 0, lx_SEEK_HOLE) == stat.st_size
   }
 
   private func link(_ staged: FileName, as name: FileName, in target: CInt) throws(Errno) {

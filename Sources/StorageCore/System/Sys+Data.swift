@@ -110,14 +110,17 @@ extension Sys {
     _ = posix_fadvise(descriptor.raw, 0, 0, POSIX_FADV_DONTNEED)
   }
 
-  /// Whether nothing of a part of the file was ever written out, so that what a power cut takes shows as a hole.
+  /// Sees to it that what a power cut takes of a part of the file shows as a hole.
   ///
-  /// Once a block has been, the last of the file above all, a later write changes it in place, and after a power cut it
-  /// may be there as it was before. False also where that cannot be told.
-  package static func isAllInMemory(
+  /// Once a block was written out, the last of the file above all, a later write changes it in place, and after a power cut
+  /// it may be there as it was before. Such blocks are written out again; mostly there are none, and nobody waits.
+  @inline(never)
+  package static func settleBlocks(
     _ descriptor: borrowing some DescriptorReference & ~Copyable, at offset: Int64, length: Int64
-  ) -> Bool {
-    length == 0 || lx_awaits_allocation(descriptor.raw, offset, length) == 1
+  ) throws(Errno) {
+    guard length > 0 else { return }
+    let descriptor = descriptor.raw
+    _ = try retrying { lx_settle_blocks(descriptor, offset, length) }
   }
 
   /// Frees what a part of the file occupies; it reads as zeros then. The size stays.

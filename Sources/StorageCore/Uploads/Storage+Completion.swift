@@ -100,7 +100,13 @@ extension Storage {
         try? staging.discard(note.name)
         throw error
       }
-      try Sys.synchronize(folder)
+      do throws(Errno) {
+        try Sys.synchronize(folder)
+      } catch {
+        // One that stays is seen through by the next start.
+        try? Sys.unlink(Layout.completing, in: folder)
+        throw error
+      }
     }
     do throws(StorageError) {
       return try publish(

@@ -33,7 +33,8 @@ struct MountHelperTests {
   @Test("Its own options reach the command")
   func ownOptions() throws {
     try withHelper { m in
-      let outcome = try run("\"$R\" \"$M\" -o session-linger=0,temp-max-age=48,cleanup-interval=12 -s -n -v", m)
+      let options = "session-linger=0,temp-max-age=48,cleanup-interval=12,min-free=1M"
+      let outcome = try run("\"$R\" \"$M\" -o \(options) -s -n -v", m)
       #expect(outcome.status == 0, "\(outcome)\n\(m.logTail)")
       let upload = try Upload(m)
       try upload.fill()

@@ -23,7 +23,9 @@ package final class ChunkFile: Sendable {
     var size: Int64
     /// Somebody was told that it is on disk, or may have been.
     var isSynchronized: Bool
-    /// The attribute says what is in the edges.
+    /// What the attribute says, where that is known.
+    var noted: ChunkPlace?
+    /// That is what is in the edges.
     var edgesAreNoted = true
   }
 
@@ -68,7 +70,7 @@ package final class ChunkFile: Sendable {
   /// Writes all of `bytes`. A chunk with the index `index` gets its place at its first write; `nil` is none.
   package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64, index: ChunkIndex?) throws(Errno) {
     try state.withLock { state throws(Errno) in
-      if case .undecided = state.home { state.home = decide(index) }
+      if case .undecided = state.home { state.home = decide(index, &state.noted) }
       let end = offset.addingClamped(Int64(bytes.count))
       if case .placed(let place, let file) = state.home, end > state.size,
         end > ChunkPlacement.furthest || !session.take(place + state.size..<place + end)
@@ -139,9 +141,10 @@ package final class ChunkFile: Sendable {
     try state.withLock { state throws(Errno) in
       guard case .placed(let place, let file) = state.home, !state.edgesAreNoted else { return }
       let own = ChunkPlace.unshared(of: place..<place + state.size)
-      // Something of it was written out while it was being written.
-      if !Sys.isAllInMemory(file, at: own.lowerBound, length: Int64(own.count)) { try Sys.synchronizeData(file) }
-      try ChunkPlace(place, size: state.size, in: file).note(on: descriptor)
+      try Sys.settleBlocks(file, at: own.lowerBound, length: Int64(own.count))
+      let now = try ChunkPlace(place, size: state.size, in: file)
+      if now != state.noted { try now.note(on: descriptor) }
+      state.noted = now
       state.edgesAreNoted = true
     }
   }
@@ -206,7 +209,9 @@ package final class ChunkFile: Sendable {
       }
       if state.isSynchronized { try Sys.synchronizeData(file) }
       let stat = try Sys.stat(descriptor)
-      try ChunkPlace(place, size: state.size, in: file).note(on: descriptor)
+      let noted = try ChunkPlace(place, size: state.size, in: file)
+      try noted.note(on: descriptor)
+      state.noted = noted
       state.home = .placed(place, in: file)
       state.edgesAreNoted = true
       try Sys.punch(descriptor, offset: 0, length: state.size)
@@ -215,11 +220,12 @@ package final class ChunkFile: Sendable {
     }
   }
 
-  private func decide(_ index: ChunkIndex?) -> Home {
+  private func decide(_ index: ChunkIndex?, _ noted: inout ChunkPlace?) -> Home {
     guard let index, data.canPlace, let place = session.place(of: index) else { return .plain }
     do throws(Errno) {
       let file = try data.file()
       try ChunkPlace(start: place).note(on: descriptor)
+      noted = ChunkPlace(start: place)
       return .placed(place, in: file)
     } catch {
       // A file system without attributes, or a full one: the chunk keeps its bytes to itself, and the write says more.
