@@ -12,7 +12,7 @@ SWIFT=
 BUILD_PACKAGES=(ca-certificates git pkg-config libfuse3-dev fuse3)
 # shellcheck disable=SC2034
 TEST_PACKAGES=(attr acl coreutils dcmtk e2fsprogs openssh-client openssh-sftp-server procps python3
-  rsync strace util-linux)
+  rsync strace util-linux xfsprogs)
 
 step() { printf '==> %s\n' "$*"; }
 warn() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
@@ -64,6 +64,7 @@ brings() {
     openssh-client) runs sftp ;;
     procps) runs pgrep ;;
     util-linux) runs findmnt ;;
+    xfsprogs) runs mkfs.xfs ;;
     *) runs "$1" ;;
   esac
 }
@@ -153,6 +154,16 @@ build_release() { (cd "$PROJECT" && "$SWIFT" build "${RELEASE_FLAGS[@]}"); }
 # Prints where build_release put it.
 release_binary() {
   (cd "$PROJECT" && printf '%s/mammofs\n' "$("$SWIFT" build "${RELEASE_FLAGS[@]}" --show-bin-path)")
+}
+
+# Sets MAMMOFS_BINARY to the binary that is to be tested: the one that is named there already, or a fresh release build.
+test_binary() {
+  find_swift
+  if [ -z "${MAMMOFS_BINARY:-}" ]; then
+    build_release
+    MAMMOFS_BINARY=$(release_binary)
+  fi
+  export MAMMOFS_BINARY
 }
 
 # Prints a binary that is already here, for what must not wait for a build.

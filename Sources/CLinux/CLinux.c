@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <signal.h>
@@ -58,6 +59,33 @@ long lx_copy_file_range(int in, int64_t *in_offset, int out, int64_t *out_offset
 int lx_clone_range(int in, int64_t in_offset, int64_t length, int out, int64_t out_offset) {
   struct file_clone_range range = {in, (uint64_t)in_offset, (uint64_t)length, (uint64_t)out_offset};
   return ioctl(out, FICLONERANGE, &range);
+}
+
+int lx_settle_blocks(int fd, int64_t start, int64_t length) {
+  enum { room = 16, rounds = 64 };
+  uint64_t buffer[(sizeof(struct fiemap) + room * sizeof(struct fiemap_extent)) / sizeof(uint64_t)];
+  struct fiemap *map = (struct fiemap *)buffer;
+  uint64_t at = (uint64_t)start, end = (uint64_t)(start + length);
+  for (int round = 0; round < rounds && at < end; round++) {
+    memset(buffer, 0, sizeof buffer);
+    map->fm_start = at;
+    map->fm_length = end - at;
+    map->fm_extent_count = room;
+    if (ioctl(fd, FS_IOC_FIEMAP, map) != 0) break;
+    if (map->fm_mapped_extents == 0) return 0;
+    for (uint32_t i = 0; i < map->fm_mapped_extents; i++) {
+      struct fiemap_extent *extent = &map->fm_extents[i];
+      uint64_t from = extent->fe_logical > at ? extent->fe_logical : at, to = extent->fe_logical + extent->fe_length;
+      at = to < end ? to : end;
+      if (extent->fe_flags & FIEMAP_EXTENT_DELALLOC || from >= at) continue;
+      if (sync_file_range(fd, (off_t)from, (off_t)(at - from),
+                          SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER) != 0)
+        return -1;
+      if (extent->fe_flags & FIEMAP_EXTENT_LAST) return 0;
+    }
+    if (map->fm_mapped_extents < room) return 0;
+  }
+  return at >= end ? 0 : fdatasync(fd);
 }
 
 int lx_fallocate(int fd, int mode, int64_t offset, int64_t length) { return fallocate(fd, mode, offset, length); }

@@ -15,30 +15,11 @@ final class DataPath: Sendable {
 
   private let logger: Logger
   private let fellBack = Atomic(false)
-  private let availableSpace: @Sendable () -> Int64?
-  /// When the free space was last asked for (nanoseconds of the monotonic clock), and whether it was scarce.
-  private let asked = Mutex((at: UInt64(0), isScarce: false))
+  private let freeSpace: FreeSpace
 
-  /// Bytes. With less, the server sees what is written: a write that fails for want of space must leave no file that
-  /// looks whole, and the kernel does not tell which of its own failed.
-  private static let scarce: Int64 = 256 << 20
-  /// Nanoseconds for which an answer holds.
-  private static let askingAgain: UInt64 = 50_000_000
-
-  /// - Parameter availableSpace: bytes free in the storage root; `nil` where that cannot be told.
-  init(logger: Logger, availableSpace: @escaping @Sendable () -> Int64?) {
+  init(logger: Logger, freeSpace: FreeSpace) {
     self.logger = logger
-    self.availableSpace = availableSpace
-  }
-
-  /// Whether space is, or was a moment ago, so short that writes may fail.
-  func isScarce() -> Bool {
-    let now = Clock.monotonic()
-    let (at, before) = asked.withLock { $0 }
-    guard at == 0 || now - at > Self.askingAgain else { return before }
-    let isScarce = availableSpace().map { $0 < Self.scarce } ?? false
-    asked.withLock { $0 = (now, isScarce) }
-    return isScarce
+    self.freeSpace = freeSpace
   }
 
   /// What is wanted for files of a place.
@@ -61,7 +42,7 @@ final class DataPath: Sendable {
   /// The backing id for a file's first open, where the kernel is to serve it.
   func backing(_ descriptor: CInt, for place: Place, isWriter: Bool, _ notifier: KernelNotifier?) -> Int32? {
     guard choice(for: place) == .kernel, let notifier, notifier.passthroughAvailable,
-      !fellBack.load(ordering: .relaxed), !(isWriter && isScarce())
+      !fellBack.load(ordering: .relaxed), !(isWriter && freeSpace.isScarce())
     else { return nil }
     do throws(Errno) {
       return try notifier.registerBacking(descriptor)

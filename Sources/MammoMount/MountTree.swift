@@ -44,9 +44,7 @@ package final class MountTree: FileSystem {
     self.storage = storage
     self.logger = logger
     self.onReady = onReady
-    dataPath = DataPath(logger: logger) { [storage] in
-      do { return try storage.availableSpace() } catch { return nil }
-    }
+    dataPath = DataPath(logger: logger, freeSpace: storage.freeSpace)
     folders = FolderCache(limit: min(max(descriptorLimit / 4, 16), 16384))
     let identity = try StorageError.wrap("opening the storage root") { () throws(Errno) in
       FileIdentity(try Sys.stat(storage.root.descriptor))

@@ -14,6 +14,7 @@ public final class Storage: Sendable {
   public let refusals = RefusalLog()
 
   package let root: Root
+  package let freeSpace: FreeSpace
   package let ledger = Ledger()
   package let gate = Gate()
   /// By folder: held while a name in it is given or taken away. What is found under a name is true while it is held.
@@ -51,6 +52,7 @@ public final class Storage: Sendable {
       try Sys.openBeneathNothing(path)
     }
     root = Root(descriptor)
+    freeSpace = FreeSpace(root)
     self.path = try StorageError.wrap("resolving \(path)") { () throws(Errno) in try Sys.realPath(path) }
   }
 
@@ -89,23 +91,26 @@ public final class Storage: Sendable {
     let dataFolder = try StorageError.wrap("opening the folder of uploads") { () throws(Errno) in
       SharedDescriptor(try root.openFolder([Layout.privateFolder, Layout.uploadData]))
     }
-    let recovery = Recovery(
+    var recovery = Recovery(
       root: root, staging: folder, uploadData: dataFolder, refusals: refusals, sameBoot: lock.sameBoot,
       open: inheritance?.open ?? [], isGoingOn: inheritance != nil)
     let found = try recovery.run()
-    let sessions = try SessionRecovery(
+    var sessionRecovery = SessionRecovery(
       root: root, dataFolder: dataFolder, refusals: refusals, sameBoot: lock.sameBoot,
-      chunksInUse: inheritance?.chunks ?? [:]
-    ).run()
+      chunksInUse: inheritance?.chunks ?? [:])
+    let sessions = try sessionRecovery.run()
+    try lock.recovered()
     uploads.begin(dataFolder: dataFolder, with: sessions)
     for file in found.adopted { pending.add(file.name, in: file.folder, staged: file.staged) }
-    let staging = Staging(folder: folder, firstNumber: found.firstNumber, sizes: sizes)
+    let staging = Staging(folder: folder, firstNumber: found.firstNumber, sizes: sizes, refusals: refusals)
     for (file, staged, path) in found.unsettled {
       staging.settle(staged, file)
       if let path = try? StoragePath(parsing: path) { digests.wantFromBefore(file, at: path.names) }
     }
     opened.withLock { $0 = Opened(staging: staging, privateFolder: privateFolder, lock: lock.descriptor) }
-    try loadUsage(privateFolder.raw, adopted: found.adopted)
+    try loadUsage(
+      privateFolder.raw, adopted: found.adopted,
+      areTrue: !recovery.hasChangedFiles && !sessionRecovery.hasChangedFiles)
     return found.open
   }
 
@@ -124,7 +129,7 @@ public final class Storage: Sendable {
     waitUntilCounted()
     opened.staging.close()
     try gate.still { () throws(StorageError) in
-      guard !ledger.stats.isCounting else { return }
+      guard !ledger.stats.isCounting, !ledger.withState({ $0.isDoubtful }) else { return }
       try UsageFile(ledger.withState { $0 }).save(in: opened.privateFolder.raw)
     }
     // The lock goes with its descriptor, last.
@@ -175,18 +180,15 @@ public final class Storage: Sendable {
 
   /// Bytes that an unprivileged user can still write.
   public func availableSpace() throws(StorageError) -> Int64 {
-    let figures = try StorageError.wrap("asking for free space") { () throws(Errno) in
-      try Sys.fileSystem(of: root.descriptor)
-    }
-    return Int64(clamping: UInt64(figures.f_bavail) * UInt64(figures.f_frsize))
+    try StorageError.wrap("asking for free space") { () throws(Errno) in try freeSpace.available() }
   }
 
   /// Whether `size` bytes fit.
   public func hasEnoughSpace(_ size: Int64) throws(StorageError) -> Bool { try availableSpace() >= size }
 
   /// Takes the figures that the last stop left, or counts in the background.
-  private func loadUsage(_ privateFolder: CInt, adopted: [AdoptedFile]) throws(StorageError) {
-    if let file = try UsageFile.take(from: privateFolder) {
+  private func loadUsage(_ privateFolder: CInt, adopted: [AdoptedFile], areTrue: Bool) throws(StorageError) {
+    if let file = try UsageFile.take(from: privateFolder), areTrue {
       ledger.withState { file.restore(&$0) }
       return
     }

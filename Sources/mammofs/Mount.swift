@@ -44,6 +44,12 @@ struct Mount: ParsableCommand {
   @Option(help: ArgumentHelp("How much of them to read a second.", valueName: "size"))
   var scrubRate = ByteCount(bytes: 16 << 20)
 
+  @Option(
+    help: ArgumentHelp(
+      "New data is refused with less than so much free (default: 64M, and of a small disk a hundredth).",
+      valueName: "size"))
+  var minFree: ByteCount?
+
   @Option(help: .hidden)
   var readyDescriptor: Int32?
 
@@ -97,6 +103,7 @@ struct Mount: ParsableCommand {
     settings.sessionLinger = Int64(sessionLinger * 60)
     settings.scrub.interval = scrubInterval * 3600
     settings.scrub.rate = scrubRate.bytes
+    settings.minFree = minFree?.bytes
     return settings
   }
 
@@ -105,6 +112,7 @@ struct Mount: ParsableCommand {
     for option in options { arguments += ["-o", option] }
     arguments += ["--temp-max-age", "\(tempMaxAge)", "--cleanup-interval", "\(cleanupInterval)"]
     arguments += ["--scrub-interval", "\(scrubInterval)", "--scrub-rate", "\(scrubRate.bytes)"]
+    if let minFree { arguments += ["--min-free", "\(minFree.bytes)"] }
     return arguments + ["--session-linger", "\(sessionLinger)", "--watchdog", "\(watchdog)", "--", mountPoint]
   }
 

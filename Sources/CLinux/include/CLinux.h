@@ -37,6 +37,9 @@ int lx_renameat2(int from_dir, const char *from, int to_dir, const char *to, uin
 long lx_copy_file_range(int in, int64_t *in_offset, int out, int64_t *out_offset, size_t length);
 // ioctl(FICLONERANGE): shares blocks where the file system can.
 int lx_clone_range(int in, int64_t in_offset, int64_t length, int out, int64_t out_offset);
+// Writes out again those blocks of a part of the file that were written out before, by ioctl(FS_IOC_FIEMAP) and
+// sync_file_range; all of the file where it does not tell, or is in very many pieces.
+int lx_settle_blocks(int fd, int64_t start, int64_t length);
 int lx_fallocate(int fd, int mode, int64_t offset, int64_t length);
 // sync_file_range(SYNC_FILE_RANGE_WRITE): starts write-back and does not wait.
 int lx_start_writeback(int fd, int64_t offset, int64_t length);

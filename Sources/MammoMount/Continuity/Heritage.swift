@@ -23,7 +23,7 @@ struct Heritage {
       guard record.descriptor >= 0, let stat = try? Sys.stat(record.descriptor), stat.isRegularFile else { continue }
       files.insert(FileIdentity(stat))
       let slot = NodeID(rawValue: record.node).slot
-      guard nodes.isUsed(slot), let place = Storage.place(ofChunk: record.descriptor) else { continue }
+      guard nodes.isUsed(slot), let place = try? Storage.place(ofChunk: record.descriptor) else { continue }
       let session = NodeID(rawValue: nodes[slot].parent).slot
       if nodes.isUsed(session) { chunks[nodes.name(session), default: []].append(place..<place + Int64(stat.st_size)) }
     }

@@ -18,6 +18,8 @@ package struct ServerOptions: Sendable {
   /// Seconds for which a finished session stays.
   package var sessionLinger: Int64 = 3600
   package var scrub = ScrubOptions()
+  /// Bytes of the disk that are kept back; `nil` is the usual part.
+  package var minFree: Int64?
 
   package init(root: String, mountPoint: String, flags: MountFlags) {
     self.root = root
@@ -57,6 +59,10 @@ package final class MountServer: Sendable {
       let lock = storage.lockDescriptor
       state.lock = try StorageError.wrap("keeping the storage root's lock") { () throws(Errno) in
         try Sys.duplicate(lock)
+      }
+      storage.freeSpace.reserve = try StorageError.wrap("asking for free space") {
+        [storage, options] () throws(Errno) in
+        if let asked = options.minFree { asked } else { try storage.freeSpace.usualReserve() }
       }
       tree = try MountTree(
         storage: storage, state: state, descriptorLimit: descriptors, logger: logger, onReady: onReady)

@@ -24,6 +24,7 @@ extension MountTree {
       throw failure
     }
     try refuseIfCutShort(file)
+    try file.inode.chunk?.noteEdges()
     let isLast = isLastClose(file, caller)
     if isLast { setClosing(file, true) }
     // Giving it its name books its size, too.
@@ -33,17 +34,12 @@ extension MountTree {
 
   /// A new file that the kernel wrote by itself, onto a disk that is full now, may be short: nobody told the server.
   func refuseIfCutShort(_ file: OpenFile) throws {
-    guard file.inode.backing != nil, dataPath.isScarce(), let record = nodes[file.inode.node], isPending(record) else {
-      return
-    }
-    let figures = try Sys.fileSystem(of: file.descriptor)
-    guard UInt64(figures.f_bfree) * UInt64(figures.f_frsize) < Self.fullDisk else { return }
+    guard file.inode.backing != nil, try storage.freeSpace.isUsedUp(below: file.descriptor),
+      let record = nodes[file.inode.node], isPending(record)
+    else { return }
     file.fail(.noSpace)
     throw Errno.noSpace
   }
-
-  /// Bytes free on a disk on which a write of any size may have failed.
-  private static let fullDisk: UInt64 = 1 << 20
 
   /// Whether no descriptor is left that could write; when that cannot be told, the release decides.
   private func isLastClose(_ file: OpenFile, _ caller: Caller) -> Bool {

@@ -52,7 +52,8 @@ extension MountTree {
     if let failure = file.state.withLock({ $0.failure }) { throw failure }
     setClosing(file, false)
     try clearPrivileges(file.inode, by: file.descriptor, caller)
-    do throws(Errno) {
+    do {
+      try storage.freeSpace.admit(Int64(bytes.count))
       if let chunk = file.inode.chunk {
         try chunk.write(bytes, at: offset, index: index(of: file))
       } else {
@@ -60,7 +61,8 @@ extension MountTree {
       }
       return bytes.count
     } catch {
-      file.fail(error)
+      let code = (error as? StorageError)?.errno ?? error as? Errno ?? .ioError
+      file.fail(code)
       throw error
     }
   }
@@ -110,6 +112,7 @@ extension MountTree {
       // A marker is a few bytes; there is nothing to reserve.
       if case .marker? = handles[handle] { throw Errno.notSupported }
       let file = try file(handle)
+      if mode & lx_FALLOC_FL_PUNCH_HOLE == 0 { try storage.freeSpace.admit(length) }
       try file.inode.chunk?.bringHome()
       try clearPrivileges(file.inode, by: file.descriptor, caller)
       try Sys.allocate(file.descriptor, mode: mode, offset: offset, length: length)
@@ -154,6 +157,7 @@ extension MountTree {
       let (from, to) = (try file(sourceHandle), try file(targetHandle))
       // The kernel then reads and writes instead.
       guard from.inode.chunk == nil, to.inode.chunk == nil else { throw Errno.notSupported }
+      try storage.freeSpace.admit(Int64(length))
       try clearPrivileges(to.inode, by: to.descriptor, caller)
       let copied = try Sys.copyRange(
         from: from.descriptor.raw, at: sourceOffset, to: to.descriptor.raw, at: targetOffset, length: length)

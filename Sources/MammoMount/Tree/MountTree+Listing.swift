@@ -29,9 +29,9 @@ extension MountTree {
   package func readDirectory(
     _ node: NodeID, _ handle: HandleID, from offset: UInt64, into listing: inout DirectoryListing, _ caller: Caller
   ) throws(Errno) {
-    guard case .folder(let open)? = handles[handle] else { throw .badFileDescriptor }
-    let folder = try folder(node)
-    do {
+    try answering("readdir", node) {
+      guard case .folder(let open)? = handles[handle] else { throw Errno.badFileDescriptor }
+      let folder = try folder(node)
       try open.state.withLock { state in
         if offset == 0 || state.isFresh { begin(&state, open) }
         var position = offset
@@ -42,10 +42,6 @@ extension MountTree {
         // Beyond any number of the file system's is none of its positions: the call says so.
         try listStream(from: Int64(bitPattern: position), &state, folder, &listing)
       }
-    } catch let error as Errno {
-      throw error
-    } catch {
-      throw .ioError
     }
   }
 

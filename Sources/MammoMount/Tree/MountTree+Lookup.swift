@@ -7,7 +7,7 @@ package import SystemPackage
 /// Names, and what `stat` says of them.
 extension MountTree {
   package func lookup(_ name: EntryName, in parent: NodeID, _ caller: Caller) throws(Errno) -> Entry {
-    do {
+    try answering("lookup", parent, name) {
       let folder = try folder(parent)
       let name = FileName(nulTerminated: name.nulTerminated)
       let missing = Entry.none(timeout: policy.entryTimeout(in: folder.node.place))
@@ -24,12 +24,6 @@ extension MountTree {
       if place == .marker { return try markerEntry(in: folder) ?? missing }
       guard let found = try find(name, in: folder), belongs(found.stat, at: place) else { return missing }
       return entry(name, in: folder, place, found.stat)
-    } catch let error as Errno {
-      throw error
-    } catch let error as StorageError {
-      throw error.errno
-    } catch {
-      throw .ioError
     }
   }
 
@@ -65,10 +59,12 @@ extension MountTree {
   }
 
   package func statistics(of node: NodeID, _ caller: Caller) throws(Errno) -> statvfs {
-    var figures = try Sys.fileSystem(of: storage.root.descriptor)
-    figures.f_namemax = 255
-    // Block counts are in units of f_frsize.
-    figures.f_bsize = figures.f_frsize
-    return figures
+    try answering("statfs", node) {
+      var figures = try storage.freeSpace.figures()
+      figures.f_namemax = 255
+      // Block counts are in units of f_frsize.
+      figures.f_bsize = figures.f_frsize
+      return figures
+    }
   }
 }

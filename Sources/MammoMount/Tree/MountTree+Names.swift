@@ -13,13 +13,14 @@ extension MountTree {
       let folder = try folder(parent)
       let name = FileName(nulTerminated: name.nulTerminated)
       let place = try folderPlace(name, in: folder)
+      try storage.freeSpace.admit()
       return try storage.gate.changing {
         let isWorkspace = place == .workspaceEntry
+        let group = try Root.inheritedGroup(of: folder.descriptor.raw) ?? caller.group
         try onceOnly(caller.request, .fileExists) { () throws(Errno) in
           try Sys.makeFolder(
             name, in: folder.descriptor, mode: isWorkspace ? mode & 0o7777 : mode_t(Layout.folderMode))
         }
-        let group = try Root.inheritedGroup(of: folder.descriptor.raw) ?? caller.group
         if caller.user != process.user || group != process.group {
           do throws(Errno) {
             try Sys.chown(name, in: folder.descriptor, caller.user, group)
@@ -82,13 +83,18 @@ extension MountTree {
   private func emptySession(_ name: FileName, _ identity: FileIdentity, in folder: Folder) throws {
     guard let session = storage.uploads.session(name) else { return }
     if session.isAssembling { throw StorageError.completing("another file") }
-    guard !session.hasChunks, !markers.exist(for: name) else { throw Errno.directoryNotEmpty }
+    // In a finished session an open marker is the result, or was closed and its release is under way.
+    guard !session.hasChunks, session.record != nil || !markers.exist(for: name) else {
+      throw Errno.directoryNotEmpty
+    }
     let inside = try Sys.openFolder(name, in: folder.descriptor)
     let raw = inside.raw
-    guard (try? Sys.stat(Layout.result, in: raw)) != nil else { return }
-    _ = try storage.names.holding(identity) { () throws(Errno) in
-      try storage.replacing(Layout.result, in: raw, identity, from: .temp) { () throws(Errno) in
-        try Sys.unlink(Layout.result, in: raw)
+    // The second is there where a completion could not be tidied up.
+    for result in [Layout.result, Layout.completing] where (try? Sys.stat(result, in: raw)) != nil {
+      _ = try storage.names.holding(identity) { () throws(Errno) in
+        try storage.replacing(result, in: raw, identity, from: .temp) { () throws(Errno) in
+          try Sys.unlink(result, in: raw)
+        }
       }
     }
   }
@@ -112,13 +118,26 @@ extension MountTree {
     let occupant = try storage.occupant(found.location.name, in: found.location.folder.raw, of: session)
     let inode = handles.inode(FileIdentity(found.stat))
     try unlink(name, in: folder, .chunk)
-    try occupant?.vacate()
     session.removed(name)
+    vacate(occupant, of: name, in: folder)
     // Whoever has it open is no writer of the session any more.
     for file in inode?.booking.withLock({ Array($0.handles.values) }) ?? [] { file.state.withLock { $0.chunk = nil } }
   }
 
-  private func unlink(_ name: FileName, in folder: Folder, _ place: Place) throws {
+  /// Has a chunk that has lost its name give its place back. That is done, whatever comes of this: what cannot be freed
+  /// now is freed with the session, or by the next start.
+  func vacate(_ occupant: PlaceOccupant?, of name: FileName, in folder: Folder) {
+    do {
+      try occupant?.vacate()
+    } catch {
+      storage.refusals.add(
+        operation: "unlink", path: path(of: folder.id, name), errno: error,
+        advice: "is gone, but what it occupied could not be freed; it is freed with its session")
+    }
+  }
+
+  /// Removes a file's name. The caller holds no lock.
+  func unlink(_ name: FileName, in folder: Folder, _ place: Place) throws {
     try storage.gate.changing {
       try storage.names.holding(folder.node.identity) {
         try remove(name, in: folder, place, try location(of: name, in: folder))

@@ -175,6 +175,7 @@ extension MountTree {
       if try location(of: name, in: folder).isStaged || caller.request.isResent {
         if let opened = try openFound(name, in: folder, place, mode: mode, flags: flags, caller) { return opened }
       }
+      try storage.freeSpace.admit()
       let session = place == .chunk ? try self.session(of: parent) : nil
       try session?.opened(name)
       do {
@@ -212,31 +213,7 @@ extension MountTree {
     _ name: FileName, in folder: Folder, _ place: Place, mode: Glibc.mode_t, _ caller: Caller,
     chunk: (UploadSession, FileName)?
   ) throws -> (Entry, OpenedFile) {
-    let descriptor: SharedDescriptor
-    if place.isStaged {
-      if place == .chunk, let session = sessionIfAny(folder) { try session.checkReceiving() }
-      let file = try storage.staging.create(
-        origin: path(of: folder.id, name), flags: O_RDWR, mode: mode & 0o777)
-      descriptor = file.descriptor
-      do {
-        try own(descriptor, in: folder, mode: mode, caller)
-        try storage.names.holding(folder.node.identity) { () throws(Errno) in
-          // A completion, or somebody else's create, may have been quicker.
-          guard storage.pending.staged(name, in: folder.node.identity) == nil,
-            (try? Sys.stat(name, in: folder.descriptor)) == nil
-          else { throw .fileExists }
-          storage.pending.add(name, in: folder.node.identity, staged: file.name)
-        }
-      } catch {
-        try storage.staging.discard(file.name)
-        throw error
-      }
-    } else {
-      descriptor = SharedDescriptor(
-        try Sys.open(name, in: folder.descriptor, O_RDWR | O_CREAT | O_EXCL, mode: mode & 0o777))
-      try own(descriptor, in: folder, mode: mode, caller)
-    }
-    let stat = try Sys.stat(descriptor)
+    let (descriptor, stat) = try makeFile(name, in: folder, place, mode: mode, caller)
     let entry = entry(name, in: folder, place, stat)
     guard let id = entry.node, let record = nodes[id] else { throw Errno.staleNFSFileHandle }
     let (account, counted) = account(of: record)
@@ -248,6 +225,42 @@ extension MountTree {
       return (entry, opened)
     } catch {
       forget(id, count: 1)
+      // The caller is told that there is no such file.
+      try unlink(name, in: folder, place)
+      throw error
+    }
+  }
+
+  /// Makes a new file that belongs to its caller, or nothing.
+  private func makeFile(
+    _ name: FileName, in folder: Folder, _ place: Place, mode: Glibc.mode_t, _ caller: Caller
+  ) throws -> (SharedDescriptor, stat) {
+    guard place.isStaged else {
+      let descriptor = SharedDescriptor(
+        try Sys.open(name, in: folder.descriptor, O_RDWR | O_CREAT | O_EXCL, mode: mode & 0o777))
+      do {
+        try own(descriptor, in: folder, mode: mode, caller)
+        return (descriptor, try Sys.stat(descriptor))
+      } catch {
+        try Sys.unlink(name, in: folder.descriptor)
+        throw error
+      }
+    }
+    if place == .chunk, let session = sessionIfAny(folder) { try session.checkReceiving() }
+    let file = try storage.staging.create(origin: path(of: folder.id, name), flags: O_RDWR, mode: mode & 0o777)
+    do {
+      try own(file.descriptor, in: folder, mode: mode, caller)
+      let stat = try Sys.stat(file.descriptor)
+      try storage.names.holding(folder.node.identity) { () throws(Errno) in
+        // A completion, or somebody else's create, may have been quicker.
+        guard storage.pending.staged(name, in: folder.node.identity) == nil,
+          (try? Sys.stat(name, in: folder.descriptor)) == nil
+        else { throw .fileExists }
+        storage.pending.add(name, in: folder.node.identity, staged: file.name)
+      }
+      return (file.descriptor, stat)
+    } catch {
+      try storage.staging.discard(file.name)
       throw error
     }
   }

@@ -152,7 +152,7 @@ extension MountTree {
       try storage.occupant(found.location.name, in: found.location.folder.raw, of: session)?.file.bringHome()
     }
     try move(source, found, target)
-    try replaced?.vacate()
+    vacate(replaced, of: target.name, in: target.folder)
     let inode = handles.inode(FileIdentity(found.stat))
     if source.place == .chunk { session.renamed(source.name, to: target.name) }
     for file in inode?.booking.withLock({ Array($0.handles.values) }) ?? [] where file.isWriter {
@@ -265,6 +265,10 @@ extension MountTree {
       } else if source.place == .workspaceEntry {
         // It becomes an image now: its bytes are on disk before its name is.
         try Sys.synchronizeData(try Sys.open(source.name, in: source.folder.descriptor, O_RDONLY))
+      } else if replaces, staging.isOnRecord(FileIdentity(found.stat)) {
+        // What it replaces may be durable, and after a power cut one of the two has to be there whole.
+        try Sys.synchronizeData(try Sys.open(source.name, in: source.folder.descriptor, O_RDONLY))
+        try staging.forget(FileIdentity(found.stat))
       }
       return try Sys.rename(source.name, in: source.folder.descriptor, to: target.name, in: folder)
     }

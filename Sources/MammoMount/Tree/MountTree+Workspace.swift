@@ -13,7 +13,7 @@ extension MountTree {
         try onceOnly(caller.request, .fileExists) { () throws(Errno) in
           try Sys.makeNode(name, in: folder, mode: mode, device: device)
         }
-        try Sys.chown(name, in: folder, caller.user, try Root.inheritedGroup(of: folder) ?? caller.group)
+        try own(name, in: folder, caller)
       }
     }
   }
@@ -26,8 +26,18 @@ extension MountTree {
         try onceOnly(caller.request, .fileExists) { () throws(Errno) in
           try Sys.makeSymbolicLink(name, in: folder, to: FileName(bytes: target))
         }
-        try Sys.chown(name, in: folder, caller.user, try Root.inheritedGroup(of: folder) ?? caller.group)
+        try own(name, in: folder, caller)
       }
+    }
+  }
+
+  /// Gives a new entry to its caller; one that cannot be given goes again.
+  private func own(_ name: FileName, in folder: CInt, _ caller: Caller) throws(Errno) {
+    do throws(Errno) {
+      try Sys.chown(name, in: folder, caller.user, try Root.inheritedGroup(of: folder) ?? caller.group)
+    } catch {
+      try Sys.unlink(name, in: folder)
+      throw error
     }
   }
 
@@ -65,6 +75,7 @@ extension MountTree {
         name.description, rule: "links and special files can be made in temp/processing only; " + contents.rule)
     }
     let place = try folder.node.place.child(name)
+    try storage.freeSpace.admit()
     return try storage.gate.changing {
       try make(name, folder.descriptor.raw)
       let stat = try Sys.stat(name, in: folder.descriptor)

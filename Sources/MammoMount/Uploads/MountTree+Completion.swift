@@ -14,6 +14,21 @@ extension MountTree {
   /// writes. Then a later close decides. Where it cannot be told, a marker with
   /// content is taken at its word, and an empty one waits for its release.
   func closedMarker(_ draft: MarkerDraft, _ node: NodeID, _ caller: Caller) throws {
+    do {
+      try closedReadable(draft, node, caller)
+    } catch let error as Errno {
+      // Whoever closed it hears that it was refused, and so it must not complete at its release after all.
+      let refusal = StorageError.system(error, doing: "reading the marker")
+      draft.state.withLock { state in
+        state.isDead = true
+        state.failure = refusal
+      }
+      draft.session.refused(refusal)
+      throw refusal
+    }
+  }
+
+  private func closedReadable(_ draft: MarkerDraft, _ node: NodeID, _ caller: Caller) throws {
     let (isDead, failure) = draft.state.withLock { ($0.isDead, $0.failure) }
     if let failure { throw failure }
     guard !isDead, let inode = nodes[node]?.identity.inode else { return }

@@ -93,7 +93,12 @@ extension MountTree {
   ) throws -> OpenedFile {
     let mode = mode ?? mode_t(Layout.fileMode)
     let file = try storage.staging.create(origin: Origin.disposable, flags: O_RDWR, mode: mode & 0o777)
-    try own(file.descriptor, in: try self.folder(folder), mode: mode, caller)
+    do {
+      try own(file.descriptor, in: try self.folder(folder), mode: mode, caller)
+    } catch {
+      try storage.staging.discard(file.name)
+      throw error
+    }
     let draft = MarkerDraft(
       session: session, descriptor: file.descriptor, staged: file.name,
       owner: Owner(user: caller.user, group: caller.group),

@@ -27,7 +27,7 @@ package enum Layout {
   /// The result of a completed session, in the session's folder.
   package static let result: FileName = ".complete"
   /// The same while the image takes its place; in the session's folder, and no name that a session could hold.
-  static let completing: FileName = "completing"
+  package static let completing: FileName = "completing"
   /// Where cut-off files are put, below the workspace.
   package static let recovered: FileName = "recovered"
   /// On a staged file: its size once it was published, and the path it is meant to have where its name does not say.

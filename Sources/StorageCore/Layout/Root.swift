@@ -67,7 +67,13 @@ package final class Root: Sendable {
     } catch .fileExists {
       return false
     }
-    if let owner { try own(name, in: parent, owner) }
+    guard let owner else { return true }
+    do throws(Errno) {
+      try own(name, in: parent, owner)
+    } catch {
+      try Sys.removeFolder(name, in: parent)
+      throw error
+    }
     return true
   }
 

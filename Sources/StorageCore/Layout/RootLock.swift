@@ -7,6 +7,7 @@ package struct RootLock: Sendable {
   package let descriptor: SharedDescriptor
   /// Whether the last owner ran in this boot of the machine, so that the page cache still holds what it wrote.
   let sameBoot: Bool
+  private let user: String
 
   /// Takes the root into sole use.
   static func take(_ root: Root, by user: String) throws(StorageError) -> RootLock {
@@ -28,13 +29,22 @@ package struct RootLock: Sendable {
   }
 
   private init(_ file: SharedDescriptor, by user: String) throws(StorageError) {
-    let boot = Self.boot()
+    let before = Content(of: file.raw)
     descriptor = file
-    sameBoot = Content(of: file.raw).boot == boot
+    sameBoot = before.boot == Self.boot()
+    self.user = user
+    try write(boot: before.boot)
+  }
+
+  /// Notes that what an earlier run left is in order. Until then the lock names the boot of that run: a start that is
+  /// itself cut off must not have the next one trust what the power failure left.
+  func recovered() throws(StorageError) { try write(boot: Self.boot()) }
+
+  private func write(boot: String) throws(StorageError) {
     let text = "boot \(boot)\nprocess \(getpid())\nuser \(user)\n"
     try StorageError.wrap("writing the storage root's lock") { () throws(Errno) in
-      try Sys.truncate(file, to: 0)
-      try Sys.writeAll(file, at: 0, Array(text.utf8))
+      try Sys.truncate(descriptor, to: 0)
+      try Sys.writeAll(descriptor, at: 0, Array(text.utf8))
     }
   }
 

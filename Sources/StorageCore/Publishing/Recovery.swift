@@ -21,6 +21,9 @@ struct Recovery {
   /// The mount goes on: only its server has ended.
   let isGoingOn: Bool
 
+  /// Something that figures count was moved or removed: those of the last stop are not true any more.
+  private(set) var hasChangedFiles = false
+
   /// Staged work files that keep their place, and the first number that is free.
   struct Result {
     var adopted: [AdoptedFile] = []
@@ -32,7 +35,7 @@ struct Recovery {
     var firstNumber = UInt64(Clock.now()) * 1000
   }
 
-  func run() throws(StorageError) -> Result {
+  mutating func run() throws(StorageError) -> Result {
     var result = Result()
     let entries = try StorageError.wrap("reading the staging folder") { () throws(Errno) in
       try FolderStream.all(of: staging.raw)
@@ -54,19 +57,19 @@ struct Recovery {
     return result
   }
 
-  private func handle(_ name: FileName, _ result: inout Result) throws(Errno) {
+  private mutating func handle(_ name: FileName, _ result: inout Result) throws(Errno) {
     let file = SharedDescriptor(try Sys.open(name, in: staging, O_RDWR))
     let stat = try Sys.stat(file)
-    let text = try? Sys.extendedAttribute(Layout.originAttribute, of: file)
-    let origin = Origin(parsing: text.map { String(decoding: $0, as: UTF8.self) }, of: name)
+    let origin = Staging.origin(of: file, named: name)
     let isPublished = origin.size != nil && stat.st_nlink > 1
     if open.contains(FileIdentity(stat)), !isPublished {
       result.open[FileIdentity(stat)] = name
       return
     }
     if origin.path == Origin.disposable { return try Sys.unlink(name, in: staging) }
-    if ChunkFile.place(of: file) != nil, try !takeOut(file, Int64(stat.st_size), origin) {
+    if try ChunkFile.place(of: file) != nil, try !takeOut(file, Int64(stat.st_size), origin) {
       try Sys.unlink(name, in: staging)
+      hasChangedFiles = true
       refusals.add(
         operation: "recover", path: origin.path, errno: .ioError,
         advice: "was cut off before any of it was on disk; send it again")
@@ -77,6 +80,7 @@ struct Recovery {
         result.unsettled.append((FileIdentity(stat), name, origin.path))
         return
       }
+      hasChangedFiles = true
       try removeFinalName(origin.path, FileIdentity(stat))
     } else if let path = try? StoragePath(parsing: origin.path), path.place.isWorkName,
       let folder = try? root.openFolder(path.folder)
@@ -88,17 +92,18 @@ struct Recovery {
     }
     // What was being made when the server ended is made again: its maker still waits.
     if isGoingOn, stat.st_size == 0, stat.st_nlink == 1 { return try Sys.unlink(name, in: staging) }
+    hasChangedFiles = true
     try moveToWorkspace(name, origin.path)
   }
 
   /// Gives a chunk that was cut off the bytes that the session's data file has of it; false where there are none.
   private func takeOut(_ chunk: SharedDescriptor, _ size: Int64, _ origin: Origin) throws(Errno) -> Bool {
-    guard size > 0, let place = ChunkFile.place(of: chunk), let path = try? StoragePath(parsing: origin.path),
+    guard size > 0, let place = try ChunkPlace.noted(on: chunk), let path = try? StoragePath(parsing: origin.path),
       path.names.count > 2
     else { return false }
     let data = SessionData(folder: uploadData, name: path.names[2])
-    guard let file = try data.reopen(), sameBoot || data.holds(place..<place + size) else { return false }
-    try Sys.copySparse(from: file.raw, at: place, to: chunk.raw, at: 0, length: size)
+    guard let file = try data.reopen(), sameBoot || data.holds(place, size: size) else { return false }
+    try Sys.copySparse(from: file.raw, at: place.start, to: chunk.raw, at: 0, length: size)
     try Sys.removeExtendedAttribute(Layout.placeAttribute, of: chunk)
     return true
   }

@@ -6,6 +6,7 @@ internal import SystemPackage
 final class Settler: Sendable {
   private let folder: SharedDescriptor
   private let sizes: LockStripes
+  private let refusals: RefusalLog
   private let queue = Monitor(Queue())
 
   private struct Queue {
@@ -23,9 +24,10 @@ final class Settler: Sendable {
   /// Sooner, the write-out of the first files of a batch would only be in the way of the last.
   private static let gathering: UInt64 = 5_000_000_000
 
-  init(folder: SharedDescriptor, sizes: LockStripes) {
+  init(folder: SharedDescriptor, sizes: LockStripes, refusals: RefusalLog) {
     self.folder = folder
     self.sizes = sizes
+    self.refusals = refusals
   }
 
   func add(_ staged: FileName, _ file: FileIdentity) {
@@ -88,10 +90,26 @@ final class Settler: Sendable {
   }
 
   private func synchronize(_ staged: FileName) -> Bool {
-    // A record taken away meanwhile needs nothing; one whose data the disk refused keeps its record,
-    // so that the next start looks at it.
-    guard let file = try? Sys.open(staged, in: folder, O_RDONLY) else { return false }
-    return (try? Sys.synchronizeData(file)) != nil
+    do throws(Errno) {
+      let file = try Sys.open(staged, in: folder, O_RDONLY)
+      do throws(Errno) {
+        try Sys.synchronizeData(file)
+        return true
+      } catch {
+        refused(Staging.origin(of: file.raw, named: staged).path, error)
+      }
+    } catch {
+      // A record taken away meanwhile needs nothing.
+      if error != .noSuchFileOrDirectory { refused("\(staged)", error) }
+    }
+    // It keeps its record. Asking the disk again would be answered with success, for what it has dropped.
+    return false
+  }
+
+  private func refused(_ path: String, _ error: Errno) {
+    refusals.add(
+      operation: "fsync", path: path, errno: error,
+      advice: "was closed, but the disk did not take it; copy it again, and look at the kernel log")
   }
 
   private func dropRecord(_ staged: FileName) {

@@ -25,10 +25,10 @@ package final class Staging: Sendable {
   /// Nothing survives a power cut there anyway, and nothing is torn.
   private let isVolatile: Bool
 
-  init(folder: SharedDescriptor, firstNumber: UInt64, sizes: LockStripes) {
+  init(folder: SharedDescriptor, firstNumber: UInt64, sizes: LockStripes, refusals: RefusalLog) {
     isVolatile = lx_filesystem_type(folder.raw) == lx_TMPFS_MAGIC
     self.folder = folder
-    settler = Settler(folder: folder, sizes: sizes)
+    settler = Settler(folder: folder, sizes: sizes, refusals: refusals)
     counter = Atomic(firstNumber)
   }
 
@@ -65,6 +65,7 @@ package final class Staging: Sendable {
     if !durably, !isVolatile, flags == lx_RENAME_NOREPLACE, stat.st_nlink == 1, isDense(descriptor, stat),
       Self.setOrigin(Origin(path: origin, size: Int64(stat.st_size)).text(of: staged), of: descriptor)
     {
+      try Sys.settleBlocks(descriptor, at: 0, length: Int64(stat.st_size))
       try link(staged, as: name, in: target)
       settler.add(staged, FileIdentity(stat))
       return
@@ -127,6 +128,12 @@ package final class Staging: Sendable {
   package static func setOrigin(_ origin: String, of descriptor: CInt) -> Bool {
     // Without extended attributes a cut-off file is still found, under its number.
     (try? Sys.setExtendedAttribute(Layout.originAttribute, of: descriptor, to: Array(origin.utf8))) != nil
+  }
+
+  /// What a staged file's name and its attribute say.
+  static func origin(of descriptor: borrowing some DescriptorReference & ~Copyable, named name: FileName) -> Origin {
+    let text = try? Sys.extendedAttribute(Layout.originAttribute, of: descriptor)
+    return Origin(parsing: text.map { String(decoding: $0, as: UTF8.self) }, of: name)
   }
 
   package static func removeOrigin(of descriptor: borrowing some DescriptorReference & ~Copyable) {

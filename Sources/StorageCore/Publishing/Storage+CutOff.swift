@@ -19,6 +19,7 @@ extension Storage {
       let stat = try Sys.stat(staged, in: staging.folder)
       guard keep, stat.st_size > 0 else {
         _ = try removePending(name, in: folder, account: account)
+        observer?.changed(name, in: folder)
         refusals.add(
           operation: "close", path: path, errno: .ioError, advice: "could not be written and was removed; send it again"
         )

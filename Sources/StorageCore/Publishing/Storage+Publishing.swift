@@ -119,7 +119,14 @@ extension Storage {
     }
     var names = stat.st_nlink
     if let staging = try? staging, staging.isOnRecord(identity) {
-      try staging.forget(identity)
+      do throws(Errno) {
+        try staging.forget(identity)
+      } catch {
+        // The name is gone already, and that is not undone.
+        refusals.add(
+          operation: "unlink", path: Layout.path([Layout.privateFolder, Layout.staging]), errno: error,
+          advice: "a record of what was removed or replaced is left; the next mount puts it into the workspace")
+      }
       names -= 1
     }
     guard names <= 1 else { return false }

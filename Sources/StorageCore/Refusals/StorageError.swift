@@ -30,6 +30,8 @@ public enum StorageError: Error, Hashable, Sendable {
   // The storage as a whole
   case inUse(String)
   case notAStorageRoot(String)
+  /// Bytes that are kept back.
+  case reserveReached(kept: Int64)
 
   /// A system call failed while the storage was doing what `doing` says.
   case system(Errno, doing: String)
@@ -53,6 +55,7 @@ public enum StorageError: Error, Hashable, Sendable {
     case .badMarker, .badTarget: .invalidArgument
     case .inUse: .resourceBusy
     case .notAStorageRoot: .noSuchFileOrDirectory
+    case .reserveReached: .noSpace
     case .system(let errno, _): errno
     }
   }
@@ -82,6 +85,8 @@ public enum StorageError: Error, Hashable, Sendable {
     case .badTarget(let what): what
     case .inUse(let by): "the storage root is in use by \(by)"
     case .notAStorageRoot(let path): "\(path) is not a storage root"
+    case .reserveReached(let kept):
+      "the last \(kept) bytes of the disk are kept for deleting and for completing uploads; free some space, or lower --min-free"
     case .system(let errno, let doing): "\(doing): \(errno.description.lowercased())\(StorageError.hint(for: errno))"
     }
   }

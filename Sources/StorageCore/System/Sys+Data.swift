@@ -105,6 +105,24 @@ extension Sys {
     _ = lx_start_writeback(descriptor, offset, length)
   }
 
+  /// Has the kernel let go of what it has read of a file, so that its holes show. What is not written yet stays.
+  package static func forgetCached(_ descriptor: borrowing some DescriptorReference & ~Copyable) {
+    _ = posix_fadvise(descriptor.raw, 0, 0, POSIX_FADV_DONTNEED)
+  }
+
+  /// Sees to it that what a power cut takes of a part of the file shows as a hole.
+  ///
+  /// Once a block was written out, the last of the file above all, a later write changes it in place, and after a power cut
+  /// it may be there as it was before. Such blocks are written out again; mostly there are none, and nobody waits.
+  @inline(never)
+  package static func settleBlocks(
+    _ descriptor: borrowing some DescriptorReference & ~Copyable, at offset: Int64, length: Int64
+  ) throws(Errno) {
+    guard length > 0 else { return }
+    let descriptor = descriptor.raw
+    _ = try retrying { lx_settle_blocks(descriptor, offset, length) }
+  }
+
   /// Frees what a part of the file occupies; it reads as zeros then. The size stays.
   ///
   /// Where the file system cannot do that, nothing happens.

@@ -15,7 +15,10 @@ struct SessionRecovery {
   /// What open chunks that have no name yet have of the data files, by session.
   let chunksInUse: [FileName: [Range<Int64>]]
 
-  func run() throws(StorageError) -> [UploadSession] {
+  /// Something that figures count was removed: those of the last stop are not true any more.
+  private(set) var hasChangedFiles = false
+
+  mutating func run() throws(StorageError) -> [UploadSession] {
     var sessions: [UploadSession] = []
     do throws(Errno) {
       let uploads = try root.openFolder(Layout.uploadsPath)
@@ -43,7 +46,7 @@ struct SessionRecovery {
     return sessions
   }
 
-  private func session(_ name: FileName, in uploads: CInt) throws(Errno) -> UploadSession {
+  private mutating func session(_ name: FileName, in uploads: CInt) throws(Errno) -> UploadSession {
     let folder = SharedDescriptor(try Sys.openFolder(name, in: uploads))
     try settleCompletion(of: name, in: folder)
     let data = SessionData(folder: dataFolder, name: name)
@@ -64,6 +67,7 @@ struct SessionRecovery {
     if record != nil {
       // Cut off while its chunks were going.
       for chunk in chunks { try Sys.unlink(chunk.name, in: folder) }
+      hasChangedFiles = hasChangedFiles || !chunks.isEmpty
       try data.remove()
       chunks = []
     }
@@ -73,29 +77,31 @@ struct SessionRecovery {
   }
 
   /// A chunk that is whole; one that is not is removed.
-  private func chunk(
+  private mutating func chunk(
     _ name: FileName, _ stat: stat, in folder: SharedDescriptor, _ data: SessionData, _ hasData: Bool,
     of session: FileName
   ) throws(Errno) -> ChunkSet.Chunk? {
     let size = Int64(stat.st_size)
     let file = try Sys.open(name, in: folder, O_RDONLY)
-    guard let place = ChunkFile.place(of: file) else { return ChunkSet.Chunk(name: name, size: size) }
-    if size == 0 || (hasData && (sameBoot || data.holds(place..<place + size))) {
-      return ChunkSet.Chunk(name: name, size: size, place: place)
+    guard let place = try ChunkPlace.noted(on: file) else { return ChunkSet.Chunk(name: name, size: size) }
+    if size == 0 || (hasData && (sameBoot || data.holds(place, size: size))) {
+      return ChunkSet.Chunk(name: name, size: size, place: place.start)
     }
     try Sys.unlink(name, in: folder)
+    hasChangedFiles = true
     note(session, .ioError, "\(name) did not reach the disk before the power failed; send it again")
     return nil
   }
 
   /// A completion writes down what it is about to do before it gives the image its name.
-  private func settleCompletion(of name: FileName, in folder: SharedDescriptor) throws(Errno) {
+  private mutating func settleCompletion(of name: FileName, in folder: SharedDescriptor) throws(Errno) {
     let intent: SharedDescriptor
     do throws(Errno) {
       intent = SharedDescriptor(try Sys.openOwn(Layout.completing, in: folder, O_RDONLY))
     } catch .noSuchFileOrDirectory {
       return
     }
+    hasChangedFiles = true
     let record = CompletionRecord(json: try Sys.readAll(intent, limit: CompletionRequest.longestMarker))
     if let record, isInPlace(record, intent) {
       try Sys.rename(Layout.completing, in: folder, to: Layout.result, in: folder)

@@ -100,7 +100,13 @@ extension Storage {
         try? staging.discard(note.name)
         throw error
       }
-      try Sys.synchronize(folder)
+      do throws(Errno) {
+        try Sys.synchronize(folder)
+      } catch {
+        // One that stays is seen through by the next start.
+        try? Sys.unlink(Layout.completing, in: folder)
+        throw error
+      }
     }
     do throws(StorageError) {
       return try publish(
@@ -166,8 +172,9 @@ extension Storage {
     do throws(Errno) {
       try gate.changing { () throws(Errno) in
         let identity = FileIdentity(try Sys.stat(folder))
-        try Sys.rename(Layout.completing, in: folder, to: Layout.result, in: folder)
+        // Under whichever name it stays.
         ledger.record(Tally(size: Int64(size), count: 1), to: .temp, in: identity)
+        try Sys.rename(Layout.completing, in: folder, to: Layout.result, in: folder)
         try names.holding(identity) { () throws(Errno) in
           for chunk in chunks {
             do throws(Errno) {

@@ -52,8 +52,8 @@ extension Storage {
       let replaced = try occupant(of: path, session)
       let late = try publish(
         new.name, new.descriptor.raw, as: path, overwriting: true, owner: .ofThisProcess)
-      try StorageError.wrap(doing) { () throws(Errno) in try replaced?.vacate() }
       session.saved(path.fileName, size: writer.size, place: chunk.place)
+      try StorageError.wrap(doing) { () throws(Errno) in try replaced?.vacate() }
       if let late { throw late }
     } catch {
       // The error that matters is the one that is thrown; what stays staged goes at the next start.

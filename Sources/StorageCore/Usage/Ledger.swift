@@ -19,6 +19,8 @@ package final class Ledger: Sendable {
     var temp = Tally()
     /// `nil` once the figures are exact.
     var counted: Counted?
+    /// The disk failed where a failure may leave what is not counted: the next start counts anew.
+    var isDoubtful = false
 
     struct UserTallies: Sendable {
       var images = Tally()
@@ -129,6 +131,9 @@ package final class Ledger: Sendable {
   func beginCounting() { state.withLock { $0.counted = State.Counted() } }
 
   func endCounting() { state.withLock { $0.counted = nil } }
+
+  /// The disk failed.
+  package func doubt() { state.withLock { $0.isDoubtful = true } }
 
   /// A folder was made, or has another name now: a counter that is under way has to look for it.
   package func folderMoved() { state.withLock { $0.counted?.moves += 1 } }

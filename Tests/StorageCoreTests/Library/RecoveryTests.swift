@@ -261,4 +261,20 @@ struct RecoveryTests {
       try storage.close()
     }
   }
+
+  @Test("a start that is cut off itself does not have the next one take what is torn for whole")
+  func cutOffAgain() throws {
+    try withPowerCut { root in
+      // Something in the way of the first start, after it has taken the lock.
+      try root.remove(".mammofs/staging")
+      try root.plant(".mammofs/staging", [])
+      #expect(throws: StorageError.self) { try root.storage() }
+      try root.remove(".mammofs/staging")
+      try publish(root, "7", [1, 2, 3], size: 4096)
+      let storage = try root.storage()
+      #expect(!root.exists(Self.image))
+      #expect(try root.bytes("temp/processing/recovered/7-images-user-7-2026-11-a.dcm") == [1, 2, 3])
+      try storage.close()
+    }
+  }
 }

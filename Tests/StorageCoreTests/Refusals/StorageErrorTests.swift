@@ -24,6 +24,7 @@ struct StorageErrorTests {
     (.badTarget("'images' is no place for an image"), .invalidArgument),
     (.inUse("the mount at /mnt"), .resourceBusy),
     (.notAStorageRoot("/etc"), .noSuchFileOrDirectory),
+    (.reserveReached(kept: 64 << 20), .noSpace),
     (.system(.noSpace, doing: "writing"), .noSpace),
     (.system(.diskQuotaExceeded, doing: "writing"), .diskQuotaExceeded),
   ]

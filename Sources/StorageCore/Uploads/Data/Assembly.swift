@@ -104,7 +104,7 @@ struct Assembly {
     for chunk in chunks {
       let descriptor = SharedDescriptor(try Sys.open(chunk.name, in: folder, O_RDONLY))
       let size = Int64(try Sys.stat(descriptor).st_size)
-      parts.append(Part(descriptor: descriptor, size: size, place: ChunkFile.place(of: descriptor), target: end))
+      parts.append(Part(descriptor: descriptor, size: size, place: try ChunkFile.place(of: descriptor), target: end))
       guard end.addingClamped(size) < .max else { throw .fileTooLarge }
       end += size
     }

@@ -23,6 +23,10 @@ package final class ChunkFile: Sendable {
     var size: Int64
     /// Somebody was told that it is on disk, or may have been.
     var isSynchronized: Bool
+    /// What the attribute says, where that is known.
+    var noted: ChunkPlace?
+    /// That is what is in the edges.
+    var edgesAreNoted = true
   }
 
   let descriptor: SharedDescriptor
@@ -39,7 +43,7 @@ package final class ChunkFile: Sendable {
     self.session = session
     self.data = data
     var home: Home = isNew ? .undecided : .plain
-    if !isNew, let place = ChunkFile.place(of: descriptor) { home = .placed(place, in: try data.file()) }
+    if !isNew, let place = try ChunkFile.place(of: descriptor) { home = .placed(place, in: try data.file()) }
     state = Mutex(State(home: home, size: Int64(try Sys.stat(descriptor).st_size), isSynchronized: !isNew))
   }
 
@@ -66,7 +70,7 @@ package final class ChunkFile: Sendable {
   /// Writes all of `bytes`. A chunk with the index `index` gets its place at its first write; `nil` is none.
   package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64, index: ChunkIndex?) throws(Errno) {
     try state.withLock { state throws(Errno) in
-      if case .undecided = state.home { state.home = decide(index) }
+      if case .undecided = state.home { state.home = decide(index, &state.noted) }
       let end = offset.addingClamped(Int64(bytes.count))
       if case .placed(let place, let file) = state.home, end > state.size,
         end > ChunkPlacement.furthest || !session.take(place + state.size..<place + end)
@@ -78,6 +82,7 @@ package final class ChunkFile: Sendable {
         state.size = max(state.size, end)
         return
       }
+      state.edgesAreNoted = false
       try Sys.writeAll(file, at: place + offset, bytes)
       if end > state.size {
         // The chunk's own file always has the chunk's size.
@@ -131,8 +136,22 @@ package final class ChunkFile: Sendable {
     }
   }
 
+  /// Sees to it that a power cut cannot leave a part of the chunk as it was before: at each close, before it is on disk.
+  package func noteEdges() throws(Errno) {
+    try state.withLock { state throws(Errno) in
+      guard case .placed(let place, let file) = state.home, !state.edgesAreNoted else { return }
+      let own = ChunkPlace.unshared(of: place..<place + state.size)
+      try Sys.settleBlocks(file, at: own.lowerBound, length: Int64(own.count))
+      let now = try ChunkPlace(place, size: state.size, in: file)
+      if now != state.noted { try now.note(on: descriptor) }
+      state.noted = now
+      state.edgesAreNoted = true
+    }
+  }
+
   /// `fdatasync` of the bytes, and of the chunk's own file.
   package func synchronize() throws(Errno) {
+    try noteEdges()
     let file: SharedDescriptor? = state.withLock { if case .placed(_, let file) = $0.home { file } else { nil } }
     if let file { try Sys.synchronizeData(file) }
     try Sys.synchronize(descriptor)
@@ -190,19 +209,23 @@ package final class ChunkFile: Sendable {
       }
       if state.isSynchronized { try Sys.synchronizeData(file) }
       let stat = try Sys.stat(descriptor)
-      try ChunkFile.setPlace(place, of: descriptor)
+      let noted = try ChunkPlace(place, size: state.size, in: file)
+      try noted.note(on: descriptor)
+      state.noted = noted
       state.home = .placed(place, in: file)
+      state.edgesAreNoted = true
       try Sys.punch(descriptor, offset: 0, length: state.size)
       try Sys.setTimes(descriptor, stat.st_atim, stat.st_mtim)
       return true
     }
   }
 
-  private func decide(_ index: ChunkIndex?) -> Home {
+  private func decide(_ index: ChunkIndex?, _ noted: inout ChunkPlace?) -> Home {
     guard let index, data.canPlace, let place = session.place(of: index) else { return .plain }
     do throws(Errno) {
       let file = try data.file()
-      try ChunkFile.setPlace(place, of: descriptor)
+      try ChunkPlace(start: place).note(on: descriptor)
+      noted = ChunkPlace(start: place)
       return .placed(place, in: file)
     } catch {
       // A file system without attributes, or a full one: the chunk keeps its bytes to itself, and the write says more.
@@ -237,17 +260,8 @@ package final class ChunkFile: Sendable {
   // MARK: The attribute
 
   /// Where the bytes of a chunk are that is found on disk.
-  static func place(of descriptor: borrowing some DescriptorReference & ~Copyable) -> Int64? {
-    guard let value = try? Sys.extendedAttribute(Layout.placeAttribute, of: descriptor) else { return nil }
-    // Anybody may have planted one, or stretched the file: the sum of place and size is a number all the same.
-    guard let size = try? Sys.stat(descriptor).st_size, size <= off_t(ChunkPlacement.furthest) else { return nil }
-    return Int64(String(decoding: value, as: UTF8.self)).flatMap {
-      (0...ChunkPlacement.furthest).contains($0) ? $0 : nil
-    }
-  }
-
-  private static func setPlace(_ place: Int64, of descriptor: SharedDescriptor) throws(Errno) {
-    try Sys.setExtendedAttribute(Layout.placeAttribute, of: descriptor, to: Array("\(place)".utf8))
+  static func place(of descriptor: borrowing some DescriptorReference & ~Copyable) throws(Errno) -> Int64? {
+    try ChunkPlace.noted(on: descriptor)?.start
   }
 
   private static func removePlace(of descriptor: SharedDescriptor) throws(Errno) {
@@ -257,5 +271,7 @@ package final class ChunkFile: Sendable {
 
 extension Storage {
   /// Where in its session's data file the bytes of a chunk are; `nil` where they are in its own file, or it is none.
-  package static func place(ofChunk descriptor: CInt) -> Int64? { ChunkFile.place(of: descriptor) }
+  ///
+  /// Throws what asking its attribute met: that is no answer.
+  package static func place(ofChunk descriptor: CInt) throws(Errno) -> Int64? { try ChunkFile.place(of: descriptor) }
 }

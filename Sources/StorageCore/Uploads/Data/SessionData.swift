@@ -92,11 +92,14 @@ final class SessionData: Sendable {
     for gap in used.gaps { try Sys.punch(file, offset: gap.lowerBound, length: gap.upperBound - gap.lowerBound) }
   }
 
-  /// Whether the bytes of a chunk reached the disk before a power cut: what did not shows as a hole.
-  func holds(_ range: Range<Int64>) -> Bool {
-    guard let file = existing, let stat = try? Sys.stat(file), Int64(stat.st_size) >= range.upperBound else {
-      return range.isEmpty
-    }
-    return range.isEmpty || lseek(file.raw, off_t(range.lowerBound), lx_SEEK_HOLE) >= off_t(range.upperBound)
+  /// Whether the bytes of a chunk of `size` reached the disk before a power cut: what did not shows as a hole or, in blocks
+  /// that it shares, by the noted edges.
+  func holds(_ place: ChunkPlace, size: Int64) -> Bool {
+    guard size > 0 else { return true }
+    let end = place.start + size
+    guard let file = existing, let stat = try? Sys.stat(file), Int64(stat.st_size) >= end else { return false }
+    // What was read of a hole meanwhile would pass for data.
+    Sys.forgetCached(file)
+    return lseek(file.raw, off_t(place.start), lx_SEEK_HOLE) >= off_t(end) && place.hasEdges(size: size, in: file)
   }
 }

@@ -76,13 +76,13 @@ extension Storage {
     let identity = FileIdentity(try Sys.stat(chunk, in: folder))
     if let open = session.openFile(identity) { return PlaceOccupant(file: open, isOpen: true) }
     let descriptor = SharedDescriptor(try Sys.open(chunk, in: folder, O_RDWR))
-    guard ChunkFile.place(of: descriptor) != nil else { return nil }
+    guard try ChunkFile.place(of: descriptor) != nil else { return nil }
     return PlaceOccupant(file: try session.file(identity, descriptor), isOpen: false)
   }
 
   /// Where the bytes of a chunk are, as its file says.
   package func place(ofChunk chunk: FileName, in folder: CInt) -> Int64? {
     guard let file = try? Sys.open(chunk, in: folder, O_RDONLY) else { return nil }
-    return ChunkFile.place(of: file)
+    return (try? ChunkFile.place(of: file)) ?? nil
   }
 }

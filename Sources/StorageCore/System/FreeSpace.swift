@@ -1,0 +1,80 @@
+package import Glibc
+internal import Synchronization
+package import SystemPackage
+
+/// How much room the storage root has, and the one place that decides what is done where it gets scarce.
+///
+/// A part of it, the reserve, is kept back: who writes or makes something is refused before the disk is full, so that
+/// there is room for what gives room, deletions and cleanups, and for what a completed upload has to note. It is no wall:
+/// what the kernel writes by itself and what others write to the disk may use it up, and then the disk refuses.
+package final class FreeSpace: Sendable {
+  private let root: Root
+  private let kept = Atomic<Int64>(0)
+  /// When the room was last asked for (nanoseconds of the monotonic clock), and how much there was.
+  private let asked = Mutex<(at: UInt64, available: Int64)>((0, 0))
+
+  /// Bytes. With less, the server sees what is written: a write that fails for want of space must leave no file that
+  /// looks whole, and the kernel does not tell which of its own failed.
+  private static let scarce: Int64 = 256 << 20
+  /// Bytes free on a disk on which a write of any size may have failed.
+  private static let full: Int64 = 1 << 20
+  /// Nanoseconds for which plenty is taken for granted.
+  private static let askingAgain: UInt64 = 50_000_000
+
+  init(_ root: Root) { self.root = root }
+
+  /// Bytes that are kept back.
+  package var reserve: Int64 {
+    get { kept.load(ordering: .relaxed) }
+    set { kept.store(max(newValue, 0), ordering: .relaxed) }
+  }
+
+  /// The reserve where nobody asks for another: 64 MiB, and of a small disk a hundredth.
+  package func usualReserve() throws(Errno) -> Int64 {
+    let figures = try Sys.fileSystem(of: root.descriptor)
+    return min(64 << 20, Int64(clamping: UInt64(figures.f_blocks) * UInt64(figures.f_frsize) / 100))
+  }
+
+  /// What `statvfs` says, with the reserve not available.
+  package func figures() throws(Errno) -> statvfs {
+    var figures = try Sys.fileSystem(of: root.descriptor)
+    let blocks = UInt64(reserve) / max(UInt64(figures.f_frsize), 1)
+    let available = UInt64(figures.f_bavail)
+    figures.f_bavail = fsblkcnt_t(available > blocks ? available - blocks : 0)
+    return figures
+  }
+
+  /// Bytes that can still be written.
+  package func available() throws(Errno) -> Int64 {
+    let figures = try figures()
+    return Int64(clamping: UInt64(figures.f_bavail) * UInt64(figures.f_frsize))
+  }
+
+  /// Whether room is, or was a moment ago, so short that writes may fail.
+  package func isScarce() -> Bool { room() < Self.scarce }
+
+  /// Whether what was written to a file a moment ago may have found no room, whoever wrote it.
+  package func isUsedUp(below file: borrowing some DescriptorReference & ~Copyable) throws(Errno) -> Bool {
+    guard isScarce() else { return false }
+    let figures = try Sys.fileSystem(of: file)
+    return UInt64(figures.f_bfree) * UInt64(figures.f_frsize) < UInt64(Self.full)
+  }
+
+  /// Refuses what would take `bytes`, or something small, out of the reserve.
+  package func admit(_ bytes: Int64 = 0) throws(StorageError) {
+    guard reserve > 0 else { return }
+    let room = room()
+    guard room <= 0 || room < bytes else { return }
+    throw .reserveReached(kept: reserve)
+  }
+
+  /// Bytes, `max` where nobody can tell. Asked for each time where it is scarce, so that no more is given than there is.
+  private func room() -> Int64 {
+    let now = Clock.monotonic()
+    let before = asked.withLock { $0 }
+    if before.at != 0, now - before.at <= Self.askingAgain, before.available >= Self.scarce { return before.available }
+    let available = (try? available()) ?? .max
+    asked.withLock { $0 = (now, available) }
+    return available
+  }
+}

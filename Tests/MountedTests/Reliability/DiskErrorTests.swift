@@ -1,0 +1,40 @@
+import Testing
+
+/// A short form of `mount-scripts/disk-errors.sh`, which see; and what goes wrong where no caller waits.
+@Suite("A disk that fails", .mounting, .needs("python3", "clang"), .timeLimit(.minutes(5)))
+struct DiskErrorTests {
+  private static let folder = "\(Prerequisites.package)/Tests/DiskErrors"
+
+  @Test("is reported as it is, loses nothing that was closed, and a retry succeeds")
+  func short() throws {
+    try withoutMount { m in
+      try m.sh(
+        "exec python3 \(quoted("\(Self.folder)/disk_errors.py")) --every 40 >&2",
+        ["MAMMOFS_BINARY": Prerequisites.binary], seconds: 240)
+    }
+  }
+
+  @Test("and that refuses a closed image when it is settled says so in .errors")
+  func settling() throws {
+    try withoutMount { m in
+      try m.python(
+        #"""
+        sys.path.insert(0, os.environ["F"])
+        from order import ALLOCATES, Order
+        order = Order(D + "/order")
+        subprocess.run(["clang", "-shared", "-fPIC", "-o", D + "/faults.so", os.environ["F"] + "/faults.c", "-ldl"], check=True)
+        environment = dict(os.environ, LD_PRELOAD=D + "/faults.so", MAMMOFS_FAULTS=order.path)
+        subprocess.run([os.environ["B"], "mount", M, "--root", R], check=True, env=environment)
+        os.makedirs(M + "/images/user-7/2026/11")
+        order.arm(ALLOCATES, 1, errno.EIO, thread="settler")
+        put(M + "/images/user-7/2026/11/a.dcm", b"image")
+        line = " fsync images/user-7/2026/11/a.dcm EIO "
+        assert poll(lambda: line in get(M + "/.errors").decode(), 15), get(M + "/.errors")
+        seen, failed, call = order.disarm()
+        assert (failed, call) == (1, "fdatasync"), (failed, call)
+        # It keeps its record, for the next start to look at.
+        assert len(os.listdir(R + "/.mammofs/staging")) == 1
+        """#, ["F": Self.folder])
+    }
+  }
+}

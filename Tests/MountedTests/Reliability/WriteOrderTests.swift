@@ -1,0 +1,87 @@
+import Testing
+
+/// In which order the server's calls reach the disk, and that the client hears of it last.
+@Suite("The order of writing", .mounting, .needs("python3", "strace"), .timeLimit(.minutes(5)))
+struct WriteOrderTests {
+  /// Traces the server while `act` runs; `calls` are then what each of its threads did, `reply` for an answer.
+  private func traced(_ act: String, _ check: String) throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        import re
+        server = [line.split()[1] for line in open(R + "/.mammofs/lock") if line.startswith("process")][0]
+        trace = subprocess.Popen(
+            ["strace", "-f", "-y", "-s", "400", "-o", D + "/trace", "-p", server, "-e",
+             "trace=fsync,fdatasync,linkat,renameat2,unlinkat,writev"], stderr=subprocess.PIPE)
+        assert trace.stderr.readline()
+        session = M + "/temp/uploads/s"
+        month = M + "/images/user-7/2026/11"
+        os.mkdir(session)
+        """# + "\n" + act + "\n" + #"""
+          trace.terminate()
+          trace.wait()
+          threads = {}
+          for line in open(D + "/trace", errors="replace"):
+              found = re.match(r"(\d+) +(\w+)\((.*)", line)
+              if not found: continue
+              thread, call, rest = found.groups()
+              answers = call == "writev" and "/dev/fuse" in rest
+              if call != "writev" or answers:
+                  threads.setdefault(thread, []).append("reply" if answers else f"{call} {rest}")
+
+          def ordered(*patterns):
+              """Whether one thread did all of these, in this order, and answered nobody in between."""
+              for calls in threads.values():
+                  for start, call in enumerate(calls):
+                      if not re.search(patterns[0], call): continue
+                      rest = iter(calls[start:calls.index("reply", start) + 1] if "reply" in calls[start:] else calls[start:])
+                      if all(any(re.search(pattern, call) for call in rest) for pattern in patterns): return True
+              return False
+          """# + "\n" + check + "\n" + #"""
+            """#, seconds: 90)
+    }
+  }
+
+  @Test("An image that is synchronised: its bytes, its name, its folder, and then the answer")
+  func synchronised() throws {
+    try traced(
+      #"""
+      with open(month + "/a.dcm", "wb", buffering=0) as file:
+          file.write(bytes(10000))
+          os.fsync(file.fileno())
+      """#,
+      #"""
+      staged, final = r"^fdatasync .*staging/", r"^renameat2 .*staging.*\"a\.dcm\""
+      assert ordered(staged, final, r"^fsync .*2026/11>", "^reply"), threads
+      """#)
+  }
+
+  @Test("An image that is closed: its name, the answer, and its record only goes when its bytes are on disk")
+  func closed() throws {
+    try traced(
+      #"""
+      put(month + "/a.dcm", bytes(10000))
+      assert poll(lambda: not os.listdir(R + "/.mammofs/staging"), 15)
+      """#,
+      #"""
+      assert ordered(r"^linkat .*staging.*\"a\.dcm\"", "^reply"), threads
+      assert ordered(r"^fdatasync .*staging/", r"^unlinkat .*staging"), threads
+      """#)
+  }
+
+  @Test("An upload: its bytes and what it is about to do, its name, its folder, the chunks, and then the answer")
+  func upload() throws {
+    try traced(
+      #"""
+      put(session + "/chunk_0", bytes(10000))
+      put(session + "/.complete", b"images/user-7/2026/11/a.dcm")
+      """#,
+      #"""
+      intent = (r"^fsync .*staging/", r"^renameat2 .*\"completing\"", r"^fsync .*uploads/s>")
+      image = (r"^fdatasync .*\.mammofs/uploads/s>", r"^renameat2 .*\"a\.dcm\"", r"^fsync .*2026/11>")
+      done = (r"^renameat2 .*\"completing\".*\"\.complete\"", r"^unlinkat .*\"chunk_0\"", "^reply")
+      assert ordered(*intent, *image, *done), threads
+      """#)
+  }
+}
