@@ -91,7 +91,10 @@ struct Mount: ParsableCommand {
         try Background.start(arguments(root: folders.root, mountPoint: folders.mountPoint))
       }
     } catch {
-      if state.phase == .starting { folders.takeBack() }
+      if state.phase == .starting {
+        state.releaseLock()
+        folders.takeBack()
+      }
       throw error
     }
   }

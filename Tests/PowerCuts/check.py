@@ -1,6 +1,7 @@
 """Looks at a disk after a power cut, by way of a server started on it."""
 
 import hashlib
+import urllib.parse
 import json
 import os
 import subprocess
@@ -89,10 +90,13 @@ class Check:
         folder, found = f"{self.root}/.mammofs/staging", {}
         for name in os.listdir(folder) if os.path.isdir(folder) else []:
             path = f"{folder}/{name}"
+            # The name has the path, and the attribute the size and, where they differ, another path.
+            origin = urllib.parse.unquote(name.partition(":")[2]) or name
             try:
-                origin = os.getxattr(path, "user.mammofs.origin").decode()
+                words = os.getxattr(path, "user.mammofs.origin").decode().split(" ", 1)
+                if not words[-1].isdigit(): origin = words[-1]
             except OSError:
-                origin = name
+                pass
             isPlaced = "user.mammofs.place" in os.listxattr(path)
             if origin != "-" and not isPlaced and os.stat(path).st_size > 0:
                 found[os.stat(path).st_ino] = origin

@@ -115,6 +115,13 @@ package final class SharedState: @unchecked Sendable {
     set { store(newValue, at: Offset.lock) }
   }
 
+  /// Lets go of the storage root, of which nothing came.
+  package func releaseLock() {
+    guard lock >= 0 else { return }
+    close(lock)
+    lock = -1
+  }
+
   /// The socket by whose end `fusermount3` knows that it is to unmount (`-o auto_unmount`); -1 where there is none.
   var companion: CInt {
     get { load(at: Offset.companion, as: CInt.self) }

@@ -4,7 +4,7 @@ internal import SystemPackage
 
 /// Looks, before anything is served, at what an earlier run left staged.
 ///
-/// - A published file that is whole loses its record once it is on disk, and that is all.
+/// - A published file that is whole is brought onto the disk and loses its record, and that is all.
 /// - A published file that is torn loses its final name and goes to the workspace.
 /// - A copying tool's temporary file is taken over as it is.
 /// - What was cut off while being written goes to the workspace.
@@ -77,8 +77,11 @@ struct Recovery {
     }
     if let size = origin.size, isPublished {
       if isWhole(file.raw, stat, size) {
-        result.unsettled.append((FileIdentity(stat), name, origin.path))
-        return
+        // Whoever works in the mount is not to wait for the disk.
+        if isGoingOn { return result.unsettled.append((FileIdentity(stat), name, origin.path)) }
+        try Sys.synchronizeData(file)
+        Staging.removeOrigin(of: file)
+        return try Sys.unlink(name, in: staging)
       }
       hasChangedFiles = true
       try removeFinalName(origin.path, FileIdentity(stat))
