@@ -9,6 +9,8 @@ ABSENT = None
 EMPTY = hashlib.sha256(b"").hexdigest()
 # Nanoseconds after its close by which a file is on the disk, its name with it. mammofs says about five seconds.
 SETTLED = 25_000_000_000
+# And after which a name that was removed is gone from the disk, too: file systems do not wait longer with their journal.
+GONE = 60_000_000_000
 
 
 class Expected:
@@ -23,6 +25,10 @@ class Expected:
         self.abandoned = set()
         # Closed without fsync: when, by path.
         self.closed = {}
+        # Removed, or renamed away: when, by path.
+        self.gone = {}
+        # The chunks of each session.
+        self.chunks = {}
 
     def may_be(self, path, content):
         self.leave(path)
@@ -35,6 +41,7 @@ class Expected:
     def leave(self, path):
         """What was at a path may be there no more."""
         self.closed.pop(path, None)
+        self.gone.pop(path, None)
         self.places = {content: paths for content, paths in self.places.items() if path not in paths}
 
     def note(self, fact):
@@ -42,24 +49,31 @@ class Expected:
         match fact["event"]:
             case "write" | "replace":
                 self.may_be(path, digest)
+                if path.startswith("temp/uploads/"):
+                    self.chunks.setdefault(path.rpartition("/")[0], set()).add(path)
             case "written" if fact["durable"]:
                 self.must_be(path, digest)
             case "written":
                 self.closed[path] = fact["t"]
             case "delete":
                 self.may_be(path, ABSENT)
+                self.gone[path] = fact["t"]
             case "move":
                 self.begin_move(fact["source"], path)
+                self.gone[fact["source"]] = fact["t"]
             case "moved" if fact["durable"]:
                 self.end_move(fact["source"], path)
+                self.gone[fact["source"]] = fact["t"]
             case "complete":
                 self.may_be(path, digest)
                 self.completions[fact["session"]] = (path, digest, False)
             case "completed":
                 self.must_be(path, digest)
                 self.completions[fact["session"]] = (path, digest, True)
+                self.gone.update((chunk, fact["t"]) for chunk in self.chunks.get(fact["session"], ()))
             case "abandon":
                 self.abandoned.add(fact["session"])
+                self.gone.update((chunk, fact["t"]) for chunk in self.chunks.get(fact["session"], ()))
 
     def begin_move(self, source, path):
         contents = self.allowed[source]
@@ -91,6 +105,11 @@ class Expected:
             del self.closed[path]
             if len(self.allowed[path]) == 2 and not path.startswith("temp/"):
                 self.allowed[path].discard(ABSENT)
+        for path, moment in list(self.gone.items()):
+            if moment <= now - GONE:
+                del self.gone[path]
+                self.allowed.pop(path, None)
+                self.chunks.pop(path.rpartition("/")[0], None)
 
 
 class Facts:

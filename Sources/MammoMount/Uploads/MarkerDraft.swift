@@ -21,6 +21,8 @@ final class MarkerDraft: Sendable {
   struct State: Sendable {
     /// What a completion was tried with, so that a further close does not try again.
     var tried: [UInt8]?
+    /// A descriptor of it was closed. Where none was, its opening has failed after all, and nobody has written a marker.
+    var wasClosed = false
     /// The completion was refused, or somebody removed the marker: it is gone.
     var isDead = false
     /// Why it was refused: each close of a descriptor that is still there says so.

@@ -14,6 +14,7 @@ extension MountTree {
   /// writes. Then a later close decides. Where it cannot be told, a marker with
   /// content is taken at its word, and an empty one waits for its release.
   func closedMarker(_ draft: MarkerDraft, _ node: NodeID, _ caller: Caller) throws {
+    draft.state.withLock { $0.wasClosed = true }
     do {
       try closedReadable(draft, node, caller)
     } catch let error as Errno {
@@ -47,7 +48,7 @@ extension MountTree {
   /// No descriptor of a draft is left.
   func releaseMarker(_ draft: MarkerDraft, _ node: NodeID) {
     do {
-      try tryCompletion(draft)
+      if draft.state.withLock({ $0.wasClosed }) { try tryCompletion(draft) }
     } catch {
       noteUnattended(error, "close", node)
     }

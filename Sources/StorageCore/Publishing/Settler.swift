@@ -47,6 +47,15 @@ final class Settler: Sendable {
     queue.withLock { $0.records.removeValue(forKey: file) }
   }
 
+  /// Takes a record off, unless the file is gone meanwhile and its inode has become another's: that one is not on disk.
+  private func take(_ file: FileIdentity, recordedAs staged: FileName) -> Bool {
+    queue.withLock { queue in
+      guard queue.records[file] == staged else { return false }
+      queue.records[file] = nil
+      return true
+    }
+  }
+
   func has(_ file: FileIdentity) -> Bool { queue.withLock { $0.records[file] != nil } }
 
   func close() {
@@ -56,16 +65,12 @@ final class Settler: Sendable {
 
   private func run() {
     while let batch = nextBatch() {
-      var settled: [FileIdentity] = []
-      if batch.count > Self.manyFiles, lx_syncfs(folder.raw) == 0 {
-        settled = batch.map(\.0)
-      } else {
-        settled = batch.filter { synchronize($0.1) }.map(\.0)
-      }
-      for file in settled {
+      let settled =
+        batch.count > Self.manyFiles && lx_syncfs(folder.raw) == 0 ? batch : batch.filter { synchronize($0.1) }
+      for (file, staged) in settled {
         // With the file's lock, so that whoever counts its names counts the record or not, but never half of it.
         sizes.holding(file) {
-          if let staged = take(file) { dropRecord(staged) }
+          if take(file, recordedAs: staged) { dropRecord(staged) }
         }
       }
     }

@@ -56,8 +56,9 @@ extension Storage {
   ) throws(StorageError) -> (record: CompletionRecord, late: StorageError?) {
     let path = try request.path(session: session.name, at: Clock.now())
     try checkFree(path, request)
-    let folder = try StorageError.wrap("assembling \(path)") { () throws(Errno) in
-      SharedDescriptor(try root.openFolder(Layout.uploadsPath + [session.name]))
+    let (folder, identity) = try StorageError.wrap("assembling \(path)") { () throws(Errno) in
+      let folder = SharedDescriptor(try root.openFolder(Layout.uploadsPath + [session.name]))
+      return (folder, FileIdentity(try Sys.stat(folder)))
     }
     session.data.seal()
     do throws(StorageError) {
@@ -65,7 +66,7 @@ extension Storage {
       do throws(StorageError) {
         let record = try assembly.check(against: request, path: path, chunks: chunks.count)
         let late = try publish(assembly, as: path, request, owner, record, in: folder)
-        finish(session, folder, chunks, size: record.json.count)
+        finish(session, folder, identity, chunks, size: record.json.count)
         return (record, late)
       } catch {
         // The error that matters is the one that is thrown; what stays staged goes at the next start.
@@ -168,10 +169,12 @@ extension Storage {
   /// The image is durable: the result takes its place, and then the chunks can go.
   ///
   /// Nothing here can undo the completion, so what fails is noted, not thrown.
-  private func finish(_ session: UploadSession, _ folder: SharedDescriptor, _ chunks: [ChunkSet.Chunk], size: Int) {
+  private func finish(
+    _ session: UploadSession, _ folder: SharedDescriptor, _ identity: FileIdentity, _ chunks: [ChunkSet.Chunk],
+    size: Int
+  ) {
     do throws(Errno) {
       try gate.changing { () throws(Errno) in
-        let identity = FileIdentity(try Sys.stat(folder))
         // Under whichever name it stays.
         ledger.record(Tally(size: Int64(size), count: 1), to: .temp, in: identity)
         try Sys.rename(Layout.completing, in: folder, to: Layout.result, in: folder)
