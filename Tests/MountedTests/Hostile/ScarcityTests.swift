@@ -64,6 +64,23 @@ struct ScarcityTests {
     }
   }
 
+  @Test("A session may have more chunks than the server has descriptors", .needs("prlimit", "setpriv"))
+  func manyChunks() throws {
+    try withoutMount { m in
+      try m.sh("setpriv --bounding-set -sys_resource prlimit --nofile=64:64 \(m.mountCommand)")
+      try m.python(
+        #"""
+        for session, order in (("a", range(300)), ("b", range(299, -1, -1))):
+            folder = f"{M}/temp/uploads/{session}/"
+            os.mkdir(folder)
+            for index in order: put(f"{folder}chunk_{index}", b"%d" % index * (1 + index % 7))
+            put(folder + ".complete", f"images/user-7/2026/11/{session}.dcm".encode())
+            whole = b"".join(b"%d" % index * (1 + index % 7) for index in range(300))
+            assert get(f"{M}/images/user-7/2026/11/{session}.dcm") == whole
+        """#)
+    }
+  }
+
   @Test("Unmounting under load loses nothing that was closed, and leaves a root in order")
   func underLoad() throws {
     try withMount { m in

@@ -169,7 +169,7 @@ struct ContractModel {
     if isFolder(new) { return [EISDIR, EPERM, EXDEV, EINVAL] }
     let isInSession = (Self.level(old) == .entry, Self.level(new) == .entry)
     if isInSession != (true, true), isInSession != (false, false) { return [EXDEV, EPERM, EINVAL] }
-    if isInSession.0, old[2] != new[2] { return [EXDEV] }
+    if isInSession.0, old[2] != new[2] { return Self.isGoodName(new) ? [EXDEV] : [EXDEV, EINVAL] }
     if isInSession.0, sessions[old[2]]?.result != nil { return [EPERM, EINVAL] }
     // What is at a bad name is refused for that, what is at a folder's level for being a file.
     var without = self

@@ -16,9 +16,9 @@ struct Assembly {
   /// Made for this, and worth nothing if it fails.
   private let isNew: Bool
 
-  /// A chunk as it is on disk now, and where it goes.
+  /// A chunk as it is on disk now, and where it goes. Not held open: there may be more of them than descriptors.
   fileprivate struct Part {
-    let descriptor: SharedDescriptor
+    let name: FileName
     let size: Int64
     /// In the data file.
     let place: Int64?
@@ -37,11 +37,11 @@ struct Assembly {
   ) throws(StorageError) {
     let result = try StorageError.wrap("assembling \(path)") { () throws(Errno) in
       let (parts, size) = try Self.parts(chunks, of: session, in: folder)
-      let mode = try Sys.stat(parts[0].descriptor).st_mode & 0o7777
+      let mode = try Sys.stat(parts[0].name, in: folder).st_mode & 0o7777
       var assembly: Assembly
       if let data = session.data.existing, parts.allSatisfy({ $0.isInPlace || $0.place == nil }) {
         assembly = Assembly(folder: session.data.folder, name: session.data.name, file: data, size: size, isNew: false)
-        try Self.copyIn(parts.filter { !$0.isInPlace }, to: data, session)
+        try Self.copyIn(parts.filter { !$0.isInPlace }, of: folder, to: data, session)
         try Sys.truncate(data, to: size)
       } else {
         let new = try staging.create(origin: Origin.disposable, flags: O_RDWR, mode: mode_t(Layout.fileMode))
@@ -51,7 +51,7 @@ struct Assembly {
             if let place = part.place, let data = session.data.existing {
               try part.copy(from: data, at: place, to: new.descriptor)
             } else {
-              try part.copy(from: part.descriptor, at: 0, to: new.descriptor)
+              try part.copy(from: SharedDescriptor(part.open(in: folder)), at: 0, to: new.descriptor)
             }
           }
           // A hole at the end is copied by nobody.
@@ -77,13 +77,15 @@ struct Assembly {
   }
 
   /// Copies chunks without a place into the data file; what was copied goes again where that fails.
-  private static func copyIn(_ parts: [Part], to data: SharedDescriptor, _ session: UploadSession) throws(Errno) {
+  private static func copyIn(
+    _ parts: [Part], of folder: SharedDescriptor, to data: SharedDescriptor, _ session: UploadSession
+  ) throws(Errno) {
     do throws(Errno) {
       for part in parts {
         session.occupy(part.range)
         // There may be something of a chunk that is gone.
         try Sys.punch(data, offset: part.target, length: part.size)
-        try part.copy(from: part.descriptor, at: 0, to: data)
+        try part.copy(from: SharedDescriptor(part.open(in: folder)), at: 0, to: data)
       }
     } catch {
       for part in parts {
@@ -102,9 +104,9 @@ struct Assembly {
     parts.reserveCapacity(chunks.count)
     var end: Int64 = 0
     for chunk in chunks {
-      let descriptor = SharedDescriptor(try Sys.open(chunk.name, in: folder, O_RDONLY))
+      let descriptor = try Sys.open(chunk.name, in: folder, O_RDONLY)
       let size = Int64(try Sys.stat(descriptor).st_size)
-      parts.append(Part(descriptor: descriptor, size: size, place: try ChunkFile.place(of: descriptor), target: end))
+      parts.append(Part(name: chunk.name, size: size, place: try ChunkFile.place(of: descriptor), target: end))
       guard end.addingClamped(size) < .max else { throw .fileTooLarge }
       end += size
     }
@@ -145,6 +147,10 @@ struct Assembly {
 }
 
 extension Assembly.Part {
+  fileprivate func open(in folder: SharedDescriptor) throws(Errno) -> Descriptor {
+    try Sys.open(name, in: folder, O_RDONLY)
+  }
+
   fileprivate func copy(from source: SharedDescriptor, at offset: Int64, to file: SharedDescriptor) throws(Errno) {
     try Sys.copySparse(from: source.raw, at: offset, to: file.raw, at: target, length: size)
   }
