@@ -128,12 +128,22 @@ public final class Storage: Sendable {
     else { return }
     waitUntilCounted()
     opened.staging.close()
+    discardDisposable(opened.staging)
     try gate.still { () throws(StorageError) in
       guard !ledger.stats.isCounting, !ledger.withState({ $0.isDoubtful }) else { return }
       try UsageFile(ledger.withState { $0 }).save(in: opened.privateFolder.raw)
     }
     // The lock goes with its descriptor, last.
     _ = opened.lock
+  }
+
+  /// Takes away what nobody comes back for, such as a marker that was open when the mount was taken away.
+  private func discardDisposable(_ staging: Staging) {
+    for entry in (try? FolderStream.all(of: staging.folder)) ?? []
+    where StagedName(parsing: entry.name)?.origin == Origin.disposable {
+      // One that stays is taken away by the next start.
+      try? staging.discard(entry.name)
+    }
   }
 
   package var staging: Staging {

@@ -34,12 +34,14 @@ extension MountTree {
     if let failure { throw failure }
     guard !isDead, let inode = nodes[node]?.identity.inode else { return }
     // Beside another open of the marker it cannot be told whose a descriptor is; content is taken at its word then, too.
-    if markers.count(for: draft.session.name) > 1, try Sys.stat(draft.descriptor).st_size > 0 {
-      return try tryCompletion(draft)
+    func isBesideAnother() throws -> Bool {
+      try markers.count(for: draft.session.name) > 1 && Sys.stat(draft.descriptor).st_size > 0
     }
+    if try isBesideAnother() { return try tryCompletion(draft) }
     let holders = DescriptorHolders(name: Layout.result, inode: inode)
     switch holders.ofMarker(closing: caller.process, opener: draft.opener) {
-    case .some: return
+    // What was found may be another open, which has come in between.
+    case .some: if try isBesideAnother() { try tryCompletion(draft) }
     case .none: try tryCompletion(draft)
     case .unknown: if try Sys.stat(draft.descriptor).st_size > 0 { try tryCompletion(draft) }
     }
