@@ -58,6 +58,8 @@ def cut(count, kind, seed, folder, binary, keep):
             try:
                 faults = check.run(again=number % 4 == 0)
             finally:
+                # There only where the look was interrupted.
+                run("umount", f"{folder}/clone-mnt", check=False)
                 unmount(f"{folder}/clone")
             sums.update(check.counts)
             bad += bool(faults)
@@ -70,6 +72,8 @@ def cut(count, kind, seed, folder, binary, keep):
             if faults and keep:
                 run("cp", "--reflink=never", "--sparse=always", f"{image}.kept", f"{keep}/{kind}-{seed}-{number}.img")
             os.unlink(image)
+            if (number + 1) % 50 == 0:
+                print(f"{kind}: {number + 1} cuts made, {bad} with faults", flush=True)
     finally:
         load.send_signal(signal.SIGKILL)
         load.wait()

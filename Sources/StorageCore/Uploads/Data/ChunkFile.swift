@@ -214,7 +214,8 @@ package final class ChunkFile: Sendable {
       state.noted = noted
       state.home = .placed(place, in: file)
       state.edgesAreNoted = true
-      try Sys.punch(descriptor, offset: 0, length: state.size)
+      // Whole blocks: a part of one would be zeroed where it is, on disk perhaps before the place is.
+      try Sys.punch(descriptor, offset: 0, length: ChunkPlace.wholeBlocks(state.size))
       try Sys.setTimes(descriptor, stat.st_atim, stat.st_mtim)
       return true
     }
@@ -239,8 +240,11 @@ package final class ChunkFile: Sendable {
       // The chunk's own file is one hole of the size. Terabytes between a few bytes are not to be copied.
       try Sys.copySparse(from: file.raw, at: place, to: descriptor.raw, at: 0, length: state.size)
     }
+    // Each step is on disk before the next, which would undo it.
+    if state.isSynchronized { try Sys.synchronizeData(descriptor) }
     try ChunkFile.removePlace(of: descriptor)
     state.home = .plain
+    if state.isSynchronized { try Sys.synchronize(descriptor) }
     try free(place..<place + state.size)
   }
 

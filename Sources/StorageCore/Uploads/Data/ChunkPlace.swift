@@ -58,6 +58,9 @@ struct ChunkPlace: Equatable {
     return (try? Self.hash(of: start..<start + size, in: data)) == edges
   }
 
+  /// Bytes rounded up to what is a whole number of blocks on any file system below.
+  static func wholeBlocks(_ size: Int64) -> Int64 { (size + 65535) / 65536 * 65536 }
+
   /// The blocks that are a chunk's alone.
   static func unshared(of range: Range<Int64>) -> Range<Int64> {
     let start = min((range.lowerBound + block - 1) / block * block, range.upperBound)
