@@ -33,5 +33,7 @@ struct NodeMemory: ScaleCase {
     return [full - before, kept - before].map { Double($0) / Double(files - 100) }
   }
 
-  private func resident(_ server: Server) throws(Failure) -> Int { try Kernel.residentBytes(of: server.child.process) }
+  private func resident(_ server: Server) throws(Failure) -> Int {
+    try Kernel.residentBytesOfAll(from: server.child.process)
+  }
 }

@@ -20,8 +20,16 @@ enum Kernel {
     pause(milliseconds: 200)
   }
 
-  /// Bytes of memory that a process holds.
-  static func residentBytes(of process: pid_t) throws(Failure) -> Int {
+  /// Bytes of memory that a process and its children hold: a mount's supervisor and its server.
+  static func residentBytesOfAll(from process: pid_t) throws(Failure) -> Int {
+    var sum = try residentBytes(of: process)
+    for child in try text(of: "/proc/\(process)/task/\(process)/children").split(separator: " ") {
+      if let child = pid_t(child) { sum += try residentBytesOfAll(from: child) }
+    }
+    return sum
+  }
+
+  private static func residentBytes(of process: pid_t) throws(Failure) -> Int {
     for line in try text(of: "/proc/\(process)/status").split(separator: "\n") where line.hasPrefix("VmRSS:") {
       if let kilobytes = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap({ Int($0) })
       {
