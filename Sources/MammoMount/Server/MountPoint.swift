@@ -111,7 +111,7 @@ package struct MountPoint: Hashable, Sendable {
   static func waitForLeaving(root: String, until deadline: UInt64) -> Bool {
     guard of(root: root) == nil, let process = Storage.user(of: root) else { return false }
     let raw = lx_pidfd_open(process)
-    guard raw >= 0 else { return false }
+    guard raw >= 0 else { return waitForSupervisor(root: root, until: deadline) }
     let server = Descriptor(owning: raw)
     while true {
       let now = Clock.monotonic()
@@ -119,6 +119,17 @@ package struct MountPoint: Hashable, Sendable {
       var wait = pollfd(fd: server.raw, events: Int16(POLLIN), revents: 0)
       if poll(&wait, 1, CInt((deadline - now) / 1_000_000 + 1)) > 0 { return true }
     }
+  }
+
+  /// Waits for a supervisor whose server has ended, and which is about to.
+  private static func waitForSupervisor(root: String, until deadline: UInt64) -> Bool {
+    let end = min(deadline, Clock.monotonic() + 5_000_000_000)
+    guard let lock = try? Root.openOwn(Layout.lock, ofRoot: root) else { return false }
+    while lx_flock(lock.raw, 0, 0) != 0 {
+      guard Clock.monotonic() < end else { return false }
+      usleep(2_000)
+    }
+    return true
   }
 
   /// Unmounts by `unmount`, and returns when the server has let go of the storage root and ended.

@@ -137,7 +137,8 @@ extension MountTree {
     }
     let inserted = try storage.sizes.holding(identity) { () throws(Errno) -> (file: OpenFile, id: HandleID)? in
       // As the ledger has it: nobody changes and books it between here and the table.
-      let stat = if let new { new } else { try Sys.stat(descriptor) }
+      // Of a new one, too: somebody may have removed it since it was made.
+      let stat = try Sys.stat(descriptor)
       guard FileIdentity(stat) == identity else { return nil }
       if isWriter, new == nil, bytes == nil { try storage.digests.willChange(identity, descriptor) }
       let hasPrivileges = stat.st_mode & (S_ISUID | S_ISGID) != 0
