@@ -101,9 +101,10 @@ package final class Supervisor {
       let ended = waitpid(server, &status, WNOHANG)
       if ended == server { return status }
       // A thread of it may be caught in the kernel until the next server answers: its end need not be waited for.
-      if signal == 0, Self.hasEnded(server) { return SIGKILL }
+      let phase = Self.phase(of: server)
+      if signal == 0, phase == "Z" { return SIGKILL }
       let read = state.requestsRead
-      if read != lastRead || !hasWaitingRequests {
+      if read != lastRead || !(hasWaitingRequests || phase == "T") {
         waitingSince = nil
       } else {
         waitingSince = waitingSince ?? Clock.monotonic()
@@ -117,14 +118,14 @@ package final class Supervisor {
     }
   }
 
-  /// Whether the first thread of a process has ended, although the process has not.
-  private static func hasEnded(_ process: pid_t) -> Bool {
+  /// What the first thread of a process does, by the letter that ps shows: `Z` has ended, `T` is stopped.
+  private static func phase(of process: pid_t) -> Character? {
     guard let file = try? Sys.openFile("/proc/\(process)/stat"), let bytes = try? Sys.readUnsized(file) else {
-      return false
+      return nil
     }
     // PID (NAME) STATE …; the name may contain anything.
     let text = String(decoding: bytes, as: UTF8.self)
-    return text[(text.lastIndex(of: ")") ?? text.startIndex)...].dropFirst(2).first == "Z"
+    return text[(text.lastIndex(of: ")") ?? text.startIndex)...].dropFirst(2).first
   }
 
   private var hasWaitingRequests: Bool {
