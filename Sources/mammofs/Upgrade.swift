@@ -28,7 +28,7 @@ struct Upgrade: ParsableCommand {
         print("\(mount.path) is served by process \(now), no longer by \(before)")
         return
       }
-      // Between the two servers nobody answers.
+      // Between the two servers nobody is there who could say when the second answers.
       usleep(10_000)
     }
     throw Failure("no new server answers at \(mount.path); \(mount.root)/.mammofs/log says why")

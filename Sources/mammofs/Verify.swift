@@ -117,7 +117,7 @@ struct DigestGiver {
     while !hasher.isCancelled() {
       switch ControlSocket.requestDigest(root: mount.root, of: path) {
       case .waiting: return true
-      // It has enough to do.
+      // Its queue is full, and it tells nobody when there is room again.
       case .later: usleep(100_000)
       case .refused, nil: return false
       }

@@ -127,6 +127,7 @@ package struct MountPoint: Hashable, Sendable {
     guard let lock = try? Root.openOwn(Layout.lock, ofRoot: root) else { return false }
     while lx_flock(lock.raw, 0, 0) != 0 {
       guard Clock.monotonic() < end else { return false }
+      // A lock can be waited for with no deadline only, and this wait must have one.
       usleep(2_000)
     }
     return true

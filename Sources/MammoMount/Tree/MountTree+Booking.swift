@@ -132,7 +132,7 @@ extension MountTree: StorageObserver {
   func keep(_ orphan: Orphan, for node: NodeID) {
     orphans.withLock { $0[node] = orphan }
     // Forgotten meanwhile.
-    if nodes[node] == nil { orphans.withLock { _ = $0.removeValue(forKey: node) } }
+    if !nodes.contains(node) { orphans.withLock { _ = $0.removeValue(forKey: node) } }
   }
 
   package func isOpen(_ file: FileIdentity) -> Bool { handles.isOpen(file) }

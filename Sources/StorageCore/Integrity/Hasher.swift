@@ -70,6 +70,7 @@ package struct FileHasher: Sendable {
       let now = Clock.monotonic()
       if now >= due { return true }
       if isCancelled() { return false }
+      // The rate is what is waited for; in pieces, so that a stop is not.
       usleep(useconds_t(min(due - now, 100_000_000) / 1000))
     }
   }
