@@ -61,8 +61,13 @@ struct Assembly {
           throw error
         }
       }
-      // The new file is as the chunks are: whoever may read those may read it.
-      try Sys.chmod(assembly.file, mode)
+      do throws(Errno) {
+        // The new file is as the chunks are: whoever may read those may read it.
+        try Sys.chmod(assembly.file, mode)
+      } catch {
+        try? assembly.discard()
+        throw error
+      }
       return assembly
     }
     self = result
