@@ -131,7 +131,7 @@ extension Storage {
     }
     guard names <= 1 else { return false }
     let size = observer?.unlinked(identity, held) ?? Int64(stat.st_size)
-    ledger.record(Tally() - Tally(size: size, count: 1), to: account, in: folder, file: identity)
+    ledger.recordEnd(of: identity, Tally(size: size, count: 1), in: account, folder)
     return true
   }
 

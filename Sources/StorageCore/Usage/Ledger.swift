@@ -65,6 +65,16 @@ package final class Ledger: Sendable {
     }
   }
 
+  /// Takes a file off an account: its last name, which was in `folder`, is gone.
+  ///
+  /// Its number is soon another file's, which a counter is not to take for this one.
+  func recordEnd(of file: FileIdentity, _ tally: Tally, in account: Account, _ folder: FileIdentity) {
+    state.withLock { state in
+      if state.reaches(folder, file) { state.add(Tally() - tally, to: account) }
+      state.counted?.linkedFiles.remove(file)
+    }
+  }
+
   package func userFolderAppeared(_ user: FileName, in area: Area) {
     state.withLock { _ = $0.users[user, default: .init()].areas.insert(area) }
   }

@@ -27,6 +27,20 @@ struct LedgerTests {
     #expect(images(of: "user-7") == Tally())
   }
 
+  @Test("a file with two names that was counted and is gone leaves its number to another, which is counted anew")
+  func reusedNumber() {
+    let file = FileIdentity(device: 1, inode: 9)
+    ledger.beginCounting()
+    ledger.counted(month, [.user(.images, "user-7"): one], linked: [file])
+    #expect(ledger.isCountedLink(file))
+    ledger.recordEnd(of: file, one, in: .user(.images, "user-7"), month)
+    #expect(images(of: "user-7") == Tally())
+    #expect(!ledger.isCountedLink(file))
+    // In a folder that is still to be counted, it is left to the counter.
+    ledger.record(one, to: .temp, in: other, file: file)
+    #expect(ledger.stats.temp == Tally())
+  }
+
   @Test("a user counts as one while either tree has a folder of theirs")
   func users() {
     ledger.userFolderAppeared("user-7", in: .images)
