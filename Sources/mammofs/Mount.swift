@@ -129,9 +129,9 @@ struct Mount: ParsableCommand {
     if foreground { arguments = ["--foreground"] + arguments }
     let supervisor = Supervisor(
       state, mountPoint: options.mountPoint, patience: watchdog, arguments: Array(arguments), logger: logger)
-    let outcome = try supervisor.run { [logger] in
-      // Of the first server only: what has the descriptor's number later is something else.
-      let ready = state.phase == .starting ? ready : nil
+    let outcome = try supervisor.run { [logger] isFirst in
+      // What has the descriptor's number later is something else.
+      let ready = isFirst ? ready : nil
       do {
         let server = try MountServer(options, state: state, logger: logger) {
           ready?.done()

@@ -30,7 +30,8 @@ struct Heritage {
     inheritance = Inheritance(lock: state.lock, open: files, chunks: chunks)
   }
 
-  private static func closeAll(but needed: Set<CInt>) {
+  /// Closes every descriptor of this process but some.
+  static func closeAll(but needed: Set<CInt>) {
     guard let folder = try? Sys.openFile("/proc/self/fd"), let all = try? FolderStream.all(of: folder) else { return }
     for entry in all {
       // The one over which this list came is closed already.

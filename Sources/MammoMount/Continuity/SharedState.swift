@@ -70,12 +70,23 @@ package final class SharedState: @unchecked Sendable {
     let descriptor = lx_memfd("mammofs-state")
     guard descriptor >= 0 else { throw Errno(rawValue: errno) }
     try self.init(descriptor)
+    begin()
+  }
+
+  private func begin() {
     store(Self.magic, at: Offset.magic)
     store(Self.format, at: Offset.format)
     store(UInt64(1), at: Offset.nextHandle)
     store(CInt(-1), at: Offset.device)
     store(CInt(-1), at: Offset.lock)
     store(CInt(-1), at: Offset.companion)
+  }
+
+  /// Forgets everything: the mount begins once more. While no server runs.
+  func beginAnew() throws(Errno) {
+    try Sys.truncate(descriptor, to: 0)
+    try Sys.truncate(descriptor, to: Int64(Offset.end))
+    begin()
   }
 
   /// Of a mount that another binary began. Throws `EINVAL` where it is none, or of another format.

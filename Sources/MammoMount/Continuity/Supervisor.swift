@@ -53,20 +53,24 @@ package final class Supervisor {
   /// Starts servers until the mount is gone. Each is `serve`, in a process of its own, where this returns, too.
   ///
   /// To be called while the process has one thread.
-  package func run(_ serve: @escaping @Sendable () throws -> Void) throws -> Outcome {
+  ///
+  /// - Parameter serve: is told whether it is the first.
+  package func run(_ serve: @escaping @Sendable (_ isFirst: Bool) throws -> Void) throws -> Outcome {
     guard lx_block_supervisor_signals() == 0 else { throw ServerFailure("cannot block signals") }
+    var isFirst = true
     while true {
       let server = lx_fork_sharing_descriptors()
       if server == 0 {
         // Before there is any other thread: it would keep more. The limit takes a right that goes.
         _ = lx_raise_descriptor_limit()
         try Privileges.drop()
-        try ServerThread.run(serve)
+        try ServerThread.run { [isFirst] in try serve(isFirst) }
         return .served
       }
       guard server > 0 else {
         return giveUp("no server can be started: \(Errno(rawValue: errno))")
       }
+      isFirst = false
       let status = watch(server)
       if let program = state.upgrade {
         handOver(to: program)
@@ -81,6 +85,7 @@ package final class Supervisor {
       case .serving: break
       }
       if let reason = reasonToGiveUp(status) { return giveUp(reason) }
+      if !canBeTakenOver { try mountAnew() }
     }
   }
 
@@ -139,8 +144,9 @@ package final class Supervisor {
   /// Why a server that has crashed gets no successor; `nil` where it does.
   private func reasonToGiveUp(_ status: CInt) -> String? {
     let how = status & 0x7f != 0 ? "by signal \(status & 0x7f)" : "with exit code \(status >> 8 & 0xff)"
-    guard state.continuation?.canResend ?? false else {
-      return "the server ended \(how), and this kernel (before Linux 6.9) cannot send again what was not answered"
+    // By whose end fusermount3 unmounts, the next mount as well.
+    guard canBeTakenOver || state.companion < 0 else {
+      return "the server ended \(how); with auto_unmount no other can follow on this kernel (before Linux 6.9)"
     }
     let now = Clock.monotonic()
     crashes = crashes.filter { now - $0 < Self.crashPeriod } + [now]
@@ -150,6 +156,19 @@ package final class Supervisor {
     }
     logger.error("the server ended; another takes over", metadata: ["how": "\(how)", "at": "\(mountPoint)"])
     return nil
+  }
+
+  /// Whether the kernel sends again what was not answered: from Linux 6.9 on.
+  private var canBeTakenOver: Bool { state.continuation?.canResend ?? false }
+
+  /// Takes the mount away and leaves it to the next server to make it again, as at the start.
+  private func mountAnew() throws {
+    logger.warning(
+      "this kernel (before Linux 6.9) cannot ask another server what was not answered, so the mount is made anew; what was open in it is lost to its clients",
+      metadata: ["at": "\(mountPoint)"])
+    _ = MountPoint.release(mountPoint)
+    Heritage.closeAll(but: [0, 1, 2, state.descriptor])
+    try state.beginAnew()
   }
 
   private func giveUp(_ reason: String) -> Outcome {

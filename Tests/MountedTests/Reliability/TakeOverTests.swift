@@ -123,6 +123,54 @@ struct TakeOverTests {
     }
   }
 
+  @Test("is made anew where the kernel sends nothing again, and says so", .needs("clang"))
+  func oldKernel() throws {
+    try withoutMount { m in
+      try m.python(
+        #"""
+        # What came with Linux 6.9, resending and passthrough (bits 39 and 37 of INIT's flags), is kept from the server.
+        put(D + "/old.c", b"""
+            #define _GNU_SOURCE
+            #include <dlfcn.h>
+            #include <stdint.h>
+            #include <string.h>
+            #include <unistd.h>
+            ssize_t read(int fd, void *buffer, size_t size) {
+              ssize_t (*real)(int, void *, size_t) = (ssize_t (*)(int, void *, size_t))dlsym(RTLD_NEXT, "read");
+              ssize_t got = real(fd, buffer, size);
+              uint32_t words[15];
+              if (got < 60) return got;
+              memcpy(words, buffer, sizeof words);
+              if (words[0] != got || words[1] != 26) return got;
+              words[14] &= ~(1u << 7 | 1u << 5);
+              memcpy(buffer, words, sizeof words);
+              return got;
+            }
+            """)
+        subprocess.run(["clang", "-shared", "-fPIC", "-o", D + "/old.so", D + "/old.c", "-ldl"], check=True)
+        subprocess.run(
+            [os.environ["B"], "mount", M, "--root", R], check=True, env=dict(os.environ, LD_PRELOAD=D + "/old.so"))
+        os.makedirs(M + "/images/user-7/2026/11")
+        put(M + "/images/user-7/2026/11/a", b"whole")
+        cut = os.open(M + "/images/user-7/2026/11/b", os.O_CREAT | os.O_WRONLY)
+        os.write(cut, b"half")
+        process = server()
+        os.kill(process, signal.SIGKILL)
+        def answers():
+            try: return get(M + "/images/user-7/2026/11/a") == b"whole"
+            except OSError: return False
+        assert poll(answers), get(R + "/.mammofs/log")
+        assert server() != process
+        assert b"the mount is made anew" in get(R + "/.mammofs/log")
+        refused(errno.ENOTCONN, os.write, cut, b"more")
+        assert os.listdir(M + "/images/user-7/2026/11") == ["a"]
+        assert b" recover images/user-7/2026/11/b EIO " in get(M + "/.errors"), get(M + "/.errors")
+        put(M + "/images/user-7/2026/11/c", b"new")
+        """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test("is given up after three crashes in ten seconds, and says why")
   func giveUp() throws {
     try withMount { m in
