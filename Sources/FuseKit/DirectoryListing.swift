@@ -9,6 +9,10 @@ public struct DirectoryListing {
   /// Whether each entry is to come with its node and attributes (READDIRPLUS).
   public let wantsAttributes: Bool
 
+  /// Work that makes the next request for this folder cheaper: done once this one is answered, a call at a time whenever
+  /// no request waits, until it returns false. It may as well be left undone.
+  public var afterwards: (() -> Bool)?
+
   let request: fuse_req_t
   let buffer: UnsafeMutableRawBufferPointer
   private(set) var used = 0

@@ -188,7 +188,7 @@ public final class Session: Sendable {
     }
     switch arrival {
     case .request: return worker.agreed
-    case .stopped, .gone: return nil
+    case .stopped, .gone, .nothing: return nil
     case .failed(let error): throw error
     }
   }

@@ -5,7 +5,8 @@ import SystemPackage
 
 /// A file system that lives in memory: folders, files, symbolic links, and one extended attribute per name.
 ///
-/// `before` is called in the handlers of lookup and create with the name, with no lock held; it may block.
+/// `before` is called in the handlers of lookup and create with the name, with no lock held; it may block. `closed` is
+/// called by each release, and `afterwards` is what each reply to a listing with attributes leaves to be done.
 final class MemoryFileSystem: FileSystem {
   struct Node {
     var stat: stat
@@ -58,10 +59,17 @@ final class MemoryFileSystem: FileSystem {
   let tree: Mutex<Tree>
   let timeout: Double
   let before: @Sendable (String) -> Void
+  let closed: @Sendable () -> Void
+  let afterwards: (@Sendable () -> Bool)?
 
-  init(timeout: Double = 1, before: @escaping @Sendable (String) -> Void = { _ in }) {
+  init(
+    timeout: Double = 1, before: @escaping @Sendable (String) -> Void = { _ in },
+    closed: @escaping @Sendable () -> Void = {}, afterwards: (@Sendable () -> Bool)? = nil
+  ) {
     self.timeout = timeout
     self.before = before
+    self.closed = closed
+    self.afterwards = afterwards
     var root = stat()
     root.st_ino = 1
     root.st_mode = S_IFDIR | 0o755
@@ -215,7 +223,10 @@ final class MemoryFileSystem: FileSystem {
     }
   }
 
-  func release(_ node: NodeID, _ handle: HandleID) { tree.withLock { $0.opened -= 1 } }
+  func release(_ node: NodeID, _ handle: HandleID) {
+    tree.withLock { $0.opened -= 1 }
+    closed()
+  }
 
   // MARK: Folders and extended attributes
 
@@ -224,6 +235,7 @@ final class MemoryFileSystem: FileSystem {
     into listing: inout DirectoryListing, _ caller: Caller
   ) throws(Errno) {
     let children = tree.withLock { $0.nodes[node.rawValue]?.children.sorted { $0.value < $1.value } ?? [] }
+    if listing.wantsAttributes { listing.afterwards = afterwards }
     // Offsets are node numbers, so that they outlive the removal of other names.
     for (name, inode) in children where inode > offset {
       guard listing.hasRoom(forNameOf: name.count) else { return }

@@ -69,6 +69,46 @@ struct SessionTests {
     #expect(!gate.withLock { $0.isLate })
   }
 
+  @Test("A close is served before a later request that waits for it", arguments: [0, 1000])
+  func closesReach(polling: Int) throws {
+    let gate = Monitor(Gate())
+    let files = MemoryFileSystem(
+      timeout: 0,
+      before: { name in
+        guard name.hasPrefix("wait-"), let number = Int(name.dropFirst(5)) else { return }
+        let deadline = timespec(tv_sec: Int(monotonicNanoseconds() / 1_000_000_000) + 30, tv_nsec: 0)
+        if !gate.wait(deadline: deadline, until: { $0.closed >= number }) { gate.withLock { $0.isLate = true } }
+      },
+      closed: {
+        gate.withLock { $0.closed += 1 }
+        gate.wakeAll()
+      })
+    let mounted = try Mounted(files, polling: polling)
+    defer { mounted.end() }
+    // The shell looks for the name as soon as it has closed the file: the close may not have been served by then.
+    try mounted.shell("i=0; while [ $i -lt 100 ]; do i=$((i+1)); : > f; [ -e wait-$i ]; done")
+    #expect(gate.withLock { $0.closed } == 100)
+    #expect(!gate.withLock { $0.isLate })
+  }
+
+  @Test("What a listing leaves to be done is done once nobody waits, until there is no more")
+  func afterwards() throws {
+    let pieces = Monitor(0)
+    let files = MemoryFileSystem(afterwards: {
+      let isMore = pieces.withLock { pieces in
+        pieces += 1
+        return pieces < 50
+      }
+      pieces.wakeAll()
+      return isMore
+    })
+    let mounted = try Mounted(files)
+    defer { mounted.end() }
+    try mounted.shell(": > f; ls -l")
+    let deadline = timespec(tv_sec: Int(monotonicNanoseconds() / 1_000_000_000) + 30, tv_nsec: 0)
+    #expect(pieces.wait(deadline: deadline) { $0 >= 50 })
+  }
+
   @Test("stop() ends serving and leaves the mount to unmount()")
   func stop() throws {
     let files = MemoryFileSystem()
@@ -168,6 +208,7 @@ private struct Gate {
   var isOpen = false
   var isLate = false
   var waiting = 0
+  var closed = 0
 }
 
 /// Fifty processes, each of which looks up one name, started and awaited on a thread of its own.

@@ -28,7 +28,11 @@ struct Reply {
     case .buffer(let bytes): _ = send(bytes)
     case .bytes(let bytes): bytes.withUnsafeBytes { _ = send($0) }
     case .listing(let listing):
-      if !isTaken(send(listing.filled)) { listing.forEachNode { fileSystem.forget($0, count: 1) } }
+      if isTaken(send(listing.filled)) {
+        Worker.current?.spare = listing.afterwards
+      } else {
+        listing.forEachNode { fileSystem.forget($0, count: 1) }
+      }
     case .written(let count): fuse_reply_write(request, count)
     case .position(let offset): fuse_reply_lseek(request, off_t(offset))
     case .statistics(var whole): fuse_reply_statfs(request, &whole)

@@ -35,6 +35,8 @@ final class Connection: Sendable {
     /// The file system is unmounted.
     case gone
     case failed(Errno)
+    /// As often as was asked, there was none.
+    case nothing
   }
 
   /// Makes ``receive(into:patience:)`` return `stopped`, now and from now on.
@@ -46,10 +48,13 @@ final class Connection: Sendable {
   }
 
   /// Waits for a request: first by trying as often as `patience` says, then asleep.
+  ///
+  /// - Parameter limit: to try so often at most, and never to sleep.
   func receive(
-    into buffer: UnsafeMutableRawBufferPointer, patience: inout Patience, mayPoll: Bool = true
+    into buffer: UnsafeMutableRawBufferPointer, patience: inout Patience, mayPoll: Bool = true, upTo limit: Int? = nil
   ) -> Arrival {
     var tries = mayPoll ? patience.tries : 0
+    if let limit { tries = min(tries, limit) }
     let start = monotonicNanoseconds()
     while true {
       if stopping.load(ordering: .relaxed) { return .stopped }
@@ -62,6 +67,7 @@ final class Connection: Sendable {
       let error = errno
       switch size == 0 ? ENODEV : error {
       case EAGAIN where tries > 0: tries -= 1
+      case EAGAIN where limit != nil: return .nothing
       case EAGAIN: waitUntilReadable()
       // ENOENT: the request was taken back while it was being read.
       case EINTR, ENOENT: continue

@@ -3,11 +3,16 @@ struct Opcode: RawRepresentable, Hashable {
   let rawValue: UInt32
 
   static let lookup = Opcode(rawValue: 1)
+  static let getattr = Opcode(rawValue: 3)
+  static let open = Opcode(rawValue: 14)
   static let read = Opcode(rawValue: 15)
   static let write = Opcode(rawValue: 16)
+  static let release = Opcode(rawValue: 18)
   static let fsync = Opcode(rawValue: 20)
   static let initialise = Opcode(rawValue: 26)
+  static let create = Opcode(rawValue: 35)
   static let fsyncdir = Opcode(rawValue: 30)
+  static let readdirplus = Opcode(rawValue: 44)
   static let fallocate = Opcode(rawValue: 43)
   static let copyFileRange = Opcode(rawValue: 47)
 
@@ -20,6 +25,15 @@ struct Opcode: RawRepresentable, Hashable {
     switch self {
     case .fsync, .fsyncdir, .fallocate, .copyFileRange: true
     case .read, .write: bytes >= Opcode.manyBytes
+    default: false
+    }
+  }
+
+  /// Whether a request of this kind may be served before a RELEASE that came earlier: what a caller that has just
+  /// closed a file does next, unless it is something that waits for the close.
+  var mayOvertakeRelease: Bool {
+    switch self {
+    case .lookup, .getattr, .open, .create: true
     default: false
     }
   }

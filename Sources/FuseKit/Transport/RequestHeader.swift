@@ -3,6 +3,7 @@ struct RequestHeader {
   static let size = 40
 
   let opcode: Opcode
+  let number: RequestNumber
   /// For READ and WRITE, how many bytes are to be moved.
   let bytes: Int
 
@@ -10,6 +11,7 @@ struct RequestHeader {
   init?(_ request: UnsafeRawBufferPointer) {
     guard request.count >= RequestHeader.size else { return nil }
     opcode = Opcode(rawValue: request.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
+    number = RequestNumber(rawValue: request.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
     switch opcode {
     case .write: bytes = request.count - RequestHeader.size
     case .read where request.count >= RequestHeader.size + 20:

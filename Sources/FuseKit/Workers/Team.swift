@@ -16,6 +16,13 @@ final class Team: Sendable {
   private let serve: @Sendable (UnsafeMutableRawBufferPointer) -> Void
   private let onEnd: @Sendable (Errno?) -> Void
 
+  /// A RELEASE, for which nobody waits, until the leader has nothing better to do. It goes with the lead: a request that
+  /// waits for it is stuck no longer than the watch takes to find another leader.
+  private let postponed = Monitor<[UInt8]?>(nil)
+  /// So often the leader looks for a request that somebody waits for before it serves the postponed one: about as long
+  /// as a caller that has closed a file takes to ask for the next.
+  private static let glances = 24
+
   /// The kinds of request that blocked lately, one bit each; and how many of those were quick since.
   private let slow = Atomic<UInt64>(0)
   private let quickInARow = Atomic<Int>(0)
@@ -82,29 +89,68 @@ final class Team: Sendable {
   /// Reads and serves until the lead is somebody else's, or there is nothing to lead any more.
   private func lead(_ worker: Worker) {
     watch.leader.store(worker.thread, ordering: .relaxed)
+    worker.spare = nil
     while true {
       // Polling next to a worker that moves bytes would take the core that the caller needs to use them.
       let mayPoll = moving.load(ordering: .relaxed) == 0
-      switch connection.receive(into: worker.requestBuffer, patience: &worker.patience, mayPoll: mayPoll) {
+      let arrival = connection.receive(
+        into: worker.requestBuffer, patience: &worker.patience, mayPoll: mayPoll,
+        upTo: postponed.withLock { $0 != nil } ? Team.glances : worker.spare != nil ? 0 : nil)
+      switch arrival {
       case .request(let size):
         let request = UnsafeMutableRawBufferPointer(rebasing: worker.requestBuffer[..<size])
         guard let header = RequestHeader(UnsafeRawBufferPointer(request)) else { continue }
-        if isSlow(header), handOver() {
-          serveApart(request, header)
+        if !header.opcode.mayOvertakeRelease, !servePostponed(worker) {
+          serveApart(request, header, worker)
           return
         }
-        let mark = watch.begin(header.opcode)
-        serve(request)
-        guard watch.beat.end(mark) else { return }
-      case .stopped: return end(nil)
-      case .gone: return end(.some(nil))
-      case .failed(let error): return end(error)
+        if header.opcode == .release {
+          postponed.withLock { $0 = Array(request) }
+          continue
+        }
+        if isSlow(header), handOver() {
+          serveApart(request, header, worker)
+          return
+        }
+        guard serveLeading(request, header, worker), servePostponed(worker) else { return }
+      case .nothing: guard servePostponed(worker), useSpareTime(worker) else { return }
+      case .stopped, .gone, .failed:
+        guard servePostponed(worker) else { return }
+        return end(arrival)
       }
     }
   }
 
+  /// Serves a request; returns whether the lead is still the caller's.
+  private func serveLeading(_ request: UnsafeMutableRawBufferPointer, _ header: RequestHeader, _ worker: Worker) -> Bool
+  {
+    let mark = watch.begin(header.opcode)
+    worker.request = header.number
+    serve(request)
+    return watch.beat.end(mark)
+  }
+
+  /// Serves the postponed request, if there is one; returns whether the lead is still the caller's.
+  private func servePostponed(_ worker: Worker) -> Bool {
+    let waiting = postponed.withLock { waiting in
+      defer { waiting = nil }
+      return waiting
+    }
+    guard var waiting, let header = waiting.withUnsafeBytes({ RequestHeader($0) }) else { return true }
+    return waiting.withUnsafeMutableBytes { serveLeading($0, header, worker) }
+  }
+
+  /// Does a piece of what can wait; returns whether the lead is still the caller's.
+  private func useSpareTime(_ worker: Worker) -> Bool {
+    guard let spare = worker.spare else { return true }
+    let mark = watch.begin(.readdirplus)
+    if !spare() { worker.spare = nil }
+    return watch.beat.end(mark)
+  }
+
   /// Serves a request with the lead given away.
-  private func serveApart(_ request: UnsafeMutableRawBufferPointer, _ header: RequestHeader) {
+  private func serveApart(_ request: UnsafeMutableRawBufferPointer, _ header: RequestHeader, _ worker: Worker) {
+    worker.request = header.number
     guard !header.opcode.takesLong(bytes: header.bytes) else {
       moving.wrappingAdd(1, ordering: .relaxed)
       serve(request)
@@ -126,11 +172,14 @@ final class Team: Sendable {
     header.opcode.takesLong(bytes: header.bytes) || slow.load(ordering: .relaxed) & header.opcode.bit != 0
   }
 
-  /// `ended`: nil when stopped, else what ended the connection.
-  private func end(_ ended: Errno??) {
+  private func end(_ arrival: Connection.Arrival) {
     crew.withLock { $0.end() }
     crew.wakeAll()
-    if let ended { onEnd(ended) }
+    switch arrival {
+    case .gone: onEnd(nil)
+    case .failed(let error): onEnd(error)
+    case .request, .nothing, .stopped: break
+    }
   }
 
   // MARK: The lead

@@ -5,7 +5,7 @@ import Glibc
 ///
 /// Buffers live as long as the thread, since fresh memory is slow to touch.
 final class Worker {
-  /// Where the request under way lies. It is overwritten by the next one.
+  /// Where requests are read to. One is overwritten by the next.
   let requestBuffer = UnsafeMutableRawBufferPointer.allocate(
     byteCount: Connection.requestSize, alignment: 4096)
   private var replyBuffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
@@ -43,10 +43,11 @@ final class Worker {
     return patch
   }
 
+  /// What the leader may do while no request waits; it returns whether there is more of it. It ends with the lead.
+  var spare: (() -> Bool)?
+
   /// The kernel's number of the request under way.
-  var request: RequestNumber {
-    RequestNumber(rawValue: requestBuffer.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
-  }
+  var request = RequestNumber(rawValue: 0)
 
   // MARK: The worker of this thread
 

@@ -15,10 +15,10 @@ final class OpenFolder: Sendable {
   let node: NodeID
   let place: Place
   let identity: FileIdentity
+  private let descriptor: SharedDescriptor
   let state: Mutex<State>
 
   struct State: Sendable {
-    let descriptor: SharedDescriptor
     var stream: FolderStream
     /// The names of the first part.
     var first: [FileName] = []
@@ -40,6 +40,25 @@ final class OpenFolder: Sendable {
   /// The offset behind so many entries of the first part.
   static func offset(after position: Int) -> UInt64 { firstOffsets | UInt64(position) }
 
+  /// Makes the file system below load what it is going to be asked for next, an entry with each call; false when it
+  /// has. So its disk and the one who lists work at the same time.
+  func readingAhead() -> () -> Bool {
+    var names: ArraySlice<FileName>?
+    return { [self] in
+      // Whatever fails here fails again, and is reported, when it is listed.
+      guard let name = names?.popFirst() else {
+        guard names == nil else { return false }
+        names = (try? state.withLock { try $0.stream.upcoming(OpenFolder.aheadLimit) })?[...]
+        return names?.isEmpty == false
+      }
+      _ = try? Sys.stat(name, in: descriptor)
+      return true
+    }
+  }
+
+  /// About as many entries as one request with attributes takes.
+  private static let aheadLimit = 200
+
   /// - Parameter wasRead: an earlier server has read through the descriptor.
   init(
     node: NodeID, place: Place, identity: FileIdentity, descriptor: SharedDescriptor, wasRead: Bool = false
@@ -47,6 +66,7 @@ final class OpenFolder: Sendable {
     self.node = node
     self.place = place
     self.identity = identity
-    state = Mutex(State(descriptor: descriptor, stream: FolderStream(descriptor.raw, wasRead: wasRead)))
+    self.descriptor = descriptor
+    state = Mutex(State(stream: FolderStream(descriptor.raw, wasRead: wasRead)))
   }
 }

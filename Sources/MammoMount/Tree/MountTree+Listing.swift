@@ -41,6 +41,7 @@ extension MountTree {
         }
         // Beyond any number of the file system's is none of its positions: the call says so.
         try listStream(from: Int64(bitPattern: position), &state, folder, &listing)
+        if listing.wantsAttributes { listing.afterwards = open.readingAhead() }
       }
     }
   }
@@ -104,7 +105,7 @@ extension MountTree {
       guard listing.hasRoom(forNameOf: found.name.count),
         try add(found.name, found, in: folder, next: UInt64(bitPattern: found.next), &listing)
       else {
-        return try state.stream.putBack(before: before)
+        return state.stream.putBack(before: before)
       }
     }
   }

@@ -19,6 +19,8 @@ package struct FolderStream {
   private let folder: CInt
   private var buffer: [UInt8] = []
   private var cursor = 0
+  /// Where in the buffer the entry that ``next()`` returned last begins.
+  private var last = 0
   /// The cookie of the entry that ``next()`` returns.
   package private(set) var position: Int64 = 0
 
@@ -52,9 +54,22 @@ package struct FolderStream {
   }
 
   /// Goes back before `entry`, which ``next()`` has just returned from `position`.
-  package mutating func putBack(before position: Int64) throws(Errno) {
-    self.position = -1
-    try seek(to: position)
+  ///
+  /// It comes again without being read again: a folder that is read on from the middle costs the file system below as
+  /// much as one read from there to the end of a buffer.
+  package mutating func putBack(before position: Int64) {
+    self.position = position
+    cursor = last
+  }
+
+  /// Up to so many names that ``next()`` is about to return.
+  package mutating func upcoming(_ limit: Int) throws(Errno) -> [FileName] {
+    if cursor >= buffer.count { try refill() }
+    let (start, last) = (cursor, last)
+    defer { (cursor, self.last) = (start, last) }
+    var names: [FileName] = []
+    while cursor < buffer.count, names.count < limit { names.append(parse().name) }
+    return names
   }
 
   private mutating func refill() throws(Errno) {
@@ -69,6 +84,7 @@ package struct FolderStream {
 
   private mutating func parse() -> FolderEntry {
     let start = cursor
+    last = start
     return buffer.withUnsafeBytes { raw in
       let inode = raw.loadUnaligned(fromByteOffset: start, as: UInt64.self)
       let next = raw.loadUnaligned(fromByteOffset: start + 8, as: Int64.self)
