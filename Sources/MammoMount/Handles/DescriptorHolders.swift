@@ -69,11 +69,16 @@ struct DescriptorHolders {
   /// - Parameter children: writes their numbers, and returns how many.
   private func ask(childrenWith children: (UnsafeMutableBufferPointer<pid_t>) -> Int, _ counted: Counted) -> Answer {
     withUnsafeTemporaryAllocation(of: pid_t.self, capacity: 64) { room in
+      var answer = Answer.none
       for child in room[..<children(room)] {
-        guard case .some = count(counted, in: child) else { continue }
-        return .some
+        // It may be waiting for the answer to this very close, or for one to a close that waits for this one's.
+        if counted == .inherited, lx_state_of_process(child) == lx_process_executing {
+          answer = .unknown
+        } else if case .some = count(counted, in: child) {
+          return .some
+        }
       }
-      return .none
+      return answer
     }
   }
 

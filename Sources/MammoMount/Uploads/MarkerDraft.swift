@@ -16,11 +16,13 @@ final class MarkerDraft: Sendable {
   let opener: pid_t
   /// What a later server knows of it; there once it has a handle.
   let record = Mutex<HandleRecords.Slot?>(nil)
-  let state = Mutex(State())
+  let state = Monitor(State())
 
   struct State: Sendable {
     /// What a completion was tried with, so that a further close does not try again.
     var tried: [UInt8]?
+    /// And whether that is under way.
+    var isTrying = false
     /// A descriptor of it was closed. Where none was, its opening has failed after all, and nobody has written a marker.
     var wasClosed = false
     /// The completion was refused, or somebody removed the marker: it is gone.

@@ -50,7 +50,7 @@ extension MountTree {
   /// No descriptor of a draft is left.
   func releaseMarker(_ draft: MarkerDraft, _ node: NodeID) {
     do {
-      if draft.state.withLock({ $0.wasClosed }) { try tryCompletion(draft) }
+      if draft.state.withLock({ $0.wasClosed && !$0.isDead }) { try tryCompletion(draft) }
     } catch {
       noteUnattended(error, "close", node)
     }
@@ -61,15 +61,21 @@ extension MountTree {
     }
   }
 
-  /// Completes the session as the draft says, unless that was tried with the same words before.
+  /// Completes the session as the draft says, unless that was tried with the same words before. While another close is
+  /// trying, this one waits for what comes of it: it may be the one whose caller believes that all is done.
   private func tryCompletion(_ draft: MarkerDraft) throws {
     let content = try Sys.readAll(draft.descriptor, limit: CompletionRequest.longestMarker + 1)
-    let isNew = draft.state.withLock { state in
-      guard !state.isDead, state.tried != content else { return false }
-      state.tried = content
-      return true
-    }
+    let (isNew, failure) =
+      draft.state.wait(until: nil) { state, _ -> (Bool, StorageError?)? in
+        guard !state.isTrying else { return nil }
+        guard !state.isDead, state.tried != content else { return (false, state.failure) }
+        state.tried = content
+        state.isTrying = true
+        return (true, nil)
+      } ?? (false, nil)
+    if let failure { throw failure }
     guard isNew else { return }
+    defer { draft.state.change { $0.isTrying = false } }
     // `touch` on the marker of a completed session asks for nothing.
     if content.isEmpty, draft.session.record != nil { return }
     do throws(StorageError) {

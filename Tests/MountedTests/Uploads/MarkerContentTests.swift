@@ -102,6 +102,32 @@ struct MarkerContentTests {
     }
   }
 
+  @Test("A close returns when the image is there, also where a child's close of a copy has begun it", .needs("python3"))
+  func besideChild() throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        for number in range(150):
+            session = f"{M}/temp/uploads/s{number}"
+            os.mkdir(session)
+            put(session + "/chunk_0", b"image")
+            marker = os.open(session + "/.complete", os.O_CREAT | os.O_WRONLY)
+            child = os.fork()
+            if child == 0:
+                time.sleep(random.random() * 0.002)
+                # Which closes its copy.
+                os.execv("/bin/true", ["true"])
+            os.write(marker, f"images/user-7/2026/11/{number}".encode())
+            time.sleep(random.random() * 0.002)
+            os.close(marker)
+            assert get(f"{R}/images/user-7/2026/11/{number}") == b"image", number
+            os.rmdir(session)
+            os.waitpid(child, 0)
+        """#)
+    }
+  }
+
   @Test("The finished image behaves as any other")
   func finished() throws {
     try withMount { m in
