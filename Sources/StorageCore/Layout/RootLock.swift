@@ -41,10 +41,11 @@ package struct RootLock: Sendable {
   func recovered() throws(StorageError) { try write(boot: Self.boot()) }
 
   private func write(boot: String) throws(StorageError) {
-    let text = "boot \(boot)\nprocess \(getpid())\nuser \(user)\n"
+    let text = Array("boot \(boot)\nprocess \(getpid())\nuser \(user)\n".utf8)
     try StorageError.wrap("writing the storage root's lock") { () throws(Errno) in
-      try Sys.truncate(descriptor, to: 0)
-      try Sys.writeAll(descriptor, at: 0, Array(text.utf8))
+      // In this order, so that whoever reads it meanwhile finds all lines: at worst, with a rest of the last behind them.
+      try Sys.writeAll(descriptor, at: 0, text)
+      try Sys.truncate(descriptor, to: Int64(text.count))
     }
   }
 
