@@ -17,6 +17,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -106,6 +107,13 @@ static inline int mfs_thread_is_runnable(int32_t thread) {
   // The name before it is in parentheses and may hold any byte.
   char *name_end = strrchr(text, ')');
   return name_end != NULL && name_end[1] == ' ' && name_end[2] == 'R';
+}
+
+// How often this thread has gone to sleep for anything but a processor (ru_nvcsw of getrusage(2), RUSAGE_THREAD, which
+// needs _GNU_SOURCE and is 1).
+static inline long mfs_thread_sleeps(void) {
+  struct rusage usage;
+  return getrusage(1, &usage) == 0 ? usage.ru_nvcsw : 0;
 }
 
 // prctl(2) is variadic, and pthread_setname_np needs _GNU_SOURCE.

@@ -1,3 +1,4 @@
+internal import CFuse
 import Glibc
 import Synchronization
 import SystemPackage
@@ -23,7 +24,7 @@ final class Team: Sendable {
   /// as a caller that has closed a file takes to ask for the next.
   private static let glances = 24
 
-  /// The kinds of request that blocked lately, one bit each; and how many of those were quick since.
+  /// The kinds of request that blocked lately, one bit each; and how many of those did not since.
   private let slow = Atomic<UInt64>(0)
   private let quickInARow = Atomic<Int>(0)
   /// Workers other than the leader that are moving bytes.
@@ -157,10 +158,11 @@ final class Team: Sendable {
       moving.wrappingSubtract(1, ordering: .relaxed)
       return
     }
-    let start = monotonicNanoseconds()
+    let (start, sleeps) = (monotonicNanoseconds(), mfs_thread_sleeps())
     serve(request)
-    // A kind of request that blocked once is handed over until it was quick several times in a row.
-    if monotonicNanoseconds() &- start > UInt64(Watch.period) / 2 {
+    // A kind of request that blocked once is handed over until it did not several times in a row. One that has much to
+    // do is no reason.
+    if monotonicNanoseconds() &- start > UInt64(Watch.period) / 2, mfs_thread_sleeps() != sleeps {
       quickInARow.store(0, ordering: .relaxed)
     } else if quickInARow.wrappingAdd(1, ordering: .relaxed).newValue >= 16 {
       quickInARow.store(0, ordering: .relaxed)

@@ -38,8 +38,8 @@ final class NodeTable: Sendable {
     var place: Place
   }
 
-  /// Free slots beyond these give their memory back: 8 MiB.
-  fileprivate static let keptFree = 1 << 16
+  /// Free slots beyond these give their memory back: 512 KiB.
+  fileprivate static let keptFree = 1 << 12
 
   private let table: Mutex<Table>
 
