@@ -64,14 +64,33 @@ package struct MountPoint: Hashable, Sendable {
     return statvfs(path, &result) != 0 && (errno == ENOTCONN || errno == ECONNABORTED)
   }
 
-  /// Frees the clients of every server that was killed while it was telling the kernel of a change: what is left of it
-  /// waits for a folder's lock, whoever has that waits for the server, and neither can be killed.
+  /// Frees the clients of every server that was killed, together with its supervisor, while it was telling the kernel of a
+  /// change: what is left of it waits for a folder's lock, whoever has that waits for the server, and neither can be killed.
   package static func freeFromDyingServers() {
     for mount in all() {
-      guard let process = Storage.user(of: mount.root), isDying(process) else { continue }
+      guard let process = Storage.user(of: mount.root), !hasSupervisor(process), isDying(process) else { continue }
       // Ends the connection, whether or not the mount can go. Where that is not allowed, they wait for one who may.
       _ = mount.path.withCString { lx_umount($0, lx_MNT_FORCE) }
     }
+  }
+
+  /// Whether a server's parent is there to start another: it is of the same process group, which whoever inherits the
+  /// children of dead parents is not.
+  private static func hasSupervisor(_ server: Int32) -> Bool {
+    guard let (parent, group) = family(of: server), let (_, itsGroup) = family(of: parent) else { return false }
+    return group == itsGroup
+  }
+
+  /// The parent and the process group of a process.
+  private static func family(of process: Int32) -> (parent: Int32, group: Int32)? {
+    guard let file = try? Sys.openFile("/proc/\(process)/stat"), let bytes = try? Sys.readUnsized(file) else {
+      return nil
+    }
+    // PID (NAME) STATE PARENT GROUP …; the name may contain anything.
+    let text = String(decoding: bytes, as: UTF8.self)
+    let fields = text[(text.lastIndex(of: ")") ?? text.startIndex)...].split(separator: " ")
+    guard fields.count > 3, let parent = Int32(fields[2]), let group = Int32(fields[3]) else { return nil }
+    return (parent, group)
   }
 
   /// Whether a process was killed and a thread of it cannot end.
