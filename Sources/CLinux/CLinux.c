@@ -246,6 +246,11 @@ int lx_remove_pages(void *start, size_t size) { return madvise(start, size, MADV
 
 int lx_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 3); }
 
+int lx_move_descriptor(int from, int to) {
+  if (dup3(from, to, O_CLOEXEC) < 0) return -1;
+  return close(from);
+}
+
 int lx_clear_cloexec(int fd) { return fcntl(fd, F_SETFD, 0); }
 
 int lx_signalfd_for_end(void) {

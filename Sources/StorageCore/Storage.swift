@@ -24,6 +24,7 @@ public final class Storage: Sendable {
   package let pending = PendingFiles()
   package let uploads = Uploads()
   package let digests = Digests()
+  let chunkRemoval = ChunkRemoval()
 
   private let opened = Mutex<Opened?>(nil)
   private let counting = Monitor(false)
@@ -120,6 +121,7 @@ public final class Storage: Sendable {
   /// Waits until everything published is on disk and leaves the figures for the next start.
   public func close() throws(StorageError) {
     stopping.store(true, ordering: .relaxed)
+    waitForChunkRemoval()
     guard
       let opened = opened.withLock({ opened in
         defer { opened = nil }
@@ -167,6 +169,7 @@ public final class Storage: Sendable {
 
   /// Usage of the whole, from counters.
   public func getStorageStats() throws(StorageError) -> StorageStats {
+    waitForChunkRemoval()
     var stats = ledger.stats
     stats.availableSpace = try availableSpace()
     (stats.activeSessions, stats.completedSessions) = uploads.counts

@@ -1,7 +1,7 @@
 /// Whoever presents the tree to others, and has to know what the storage changes by itself.
 package protocol StorageObserver: AnyObject, Sendable {
-  /// A name appeared, vanished or leads to another file now.
-  func changed(_ name: FileName, in folder: FileIdentity)
+  /// Names in a folder appeared, vanished or lead to other files now.
+  func changed(_ names: [FileName], in folder: FileIdentity)
   /// Waits, for a moment at most, until everybody has heard of what changed so far.
   func settleChanges()
   /// A file lost its last name; `held` is what is left of it. Returns the size that is booked for it where that is
@@ -13,4 +13,8 @@ package protocol StorageObserver: AnyObject, Sendable {
   func isOpenForWriting(_ file: FileIdentity) -> Bool
   /// The booked size of a file that is open for writing, brought up to date.
   func openSize(_ file: FileIdentity) -> Int64?
+}
+
+extension StorageObserver {
+  func changed(_ name: FileName, in folder: FileIdentity) { changed([name], in: folder) }
 }

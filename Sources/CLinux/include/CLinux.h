@@ -126,6 +126,8 @@ void *lx_map_shared(int fd, size_t size);
 int lx_remove_pages(void *start, size_t size);
 int lx_clear_cloexec(int fd);
 int lx_duplicate(int fd);
+// dup3(2) onto another open descriptor, closed on exec; `from` is closed.
+int lx_move_descriptor(int from, int to);
 // Blocks the signals that end a server, in this thread and those it starts, and returns a signalfd for them.
 int lx_signalfd_for_end(void);
 // setrlimit(RLIMIT_NOFILE) to the hard limit; returns the limit in force.

@@ -17,9 +17,7 @@ final class Team: Sendable {
   private let serve: @Sendable (UnsafeMutableRawBufferPointer) -> Void
   private let onEnd: @Sendable (Errno?) -> Void
 
-  /// A RELEASE, for which nobody waits, until the leader has nothing better to do. It goes with the lead: a request that
-  /// waits for it is stuck no longer than the watch takes to find another leader.
-  private let postponed = Monitor<[UInt8]?>(nil)
+  private let postponed = PostponedRelease()
   /// So often the leader looks for a request that somebody waits for before it serves the postponed one: about as long
   /// as a caller that has closed a file takes to ask for the next.
   private static let glances = 24
@@ -96,7 +94,7 @@ final class Team: Sendable {
       let mayPoll = moving.load(ordering: .relaxed) == 0
       let arrival = connection.receive(
         into: worker.requestBuffer, patience: &worker.patience, mayPoll: mayPoll,
-        upTo: postponed.withLock { $0 != nil } ? Team.glances : worker.spare != nil ? 0 : nil)
+        upTo: !postponed.isEmpty ? Team.glances : worker.spare != nil ? 0 : nil)
       switch arrival {
       case .request(let size):
         let request = UnsafeMutableRawBufferPointer(rebasing: worker.requestBuffer[..<size])
@@ -105,10 +103,7 @@ final class Team: Sendable {
           serveApart(request, header, worker)
           return
         }
-        if header.opcode == .release {
-          postponed.withLock { $0 = Array(request) }
-          continue
-        }
+        if header.opcode == .release, postponed.keep(request) { continue }
         if isSlow(header), handOver() {
           serveApart(request, header, worker)
           return
@@ -133,12 +128,11 @@ final class Team: Sendable {
 
   /// Serves the postponed request, if there is one; returns whether the lead is still the caller's.
   private func servePostponed(_ worker: Worker) -> Bool {
-    let waiting = postponed.withLock { waiting in
-      defer { waiting = nil }
-      return waiting
+    guard !postponed.isEmpty else { return true }
+    return postponed.take { request in
+      guard let header = RequestHeader(UnsafeRawBufferPointer(request)) else { return true }
+      return serveLeading(request, header, worker)
     }
-    guard var waiting, let header = waiting.withUnsafeBytes({ RequestHeader($0) }) else { return true }
-    return waiting.withUnsafeMutableBytes { serveLeading($0, header, worker) }
   }
 
   /// Does a piece of what can wait; returns whether the lead is still the caller's.

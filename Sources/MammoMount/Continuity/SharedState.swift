@@ -134,6 +134,10 @@ package final class SharedState: @unchecked Sendable {
   }
 
   /// The socket by whose end `fusermount3` knows that it is to unmount (`-o auto_unmount`); -1 where there is none.
+  ///
+  /// Its number is set aside before anything else is opened, so that it is lower than the mounted descriptor's:
+  /// Linux lets go of what a killed process had open from the highest number down, and `fusermount3` leaves a mount
+  /// alone that is not quite dead when it looks.
   var companion: CInt {
     get { load(at: Offset.companion, as: CInt.self) }
     set { store(newValue, at: Offset.companion) }

@@ -13,6 +13,8 @@ package struct MountFlags: Sendable {
   private(set) var labels: [String] = []
   /// For libfuse, in the order given: of two that exclude each other the later one counts.
   private(set) var handedOn: [String] = []
+  /// `fusermount3` unmounts once no process has the mount any more.
+  var unmountsByItself: Bool { handedOn.contains("auto_unmount") }
 
   /// - Parameters:
   ///   - given: as they were given, several in one text divided by commas.
@@ -24,7 +26,7 @@ package struct MountFlags: Sendable {
     if privileged { handedOn.append("allow_other") }
     for option in given.flatMap({ $0.split(separator: ",") }) { try take(String(option), privileged) }
     // It goes by way of fusermount3, which insists on nodev and nosuid.
-    if handedOn.contains("auto_unmount"), let lost = handedOn.last(where: { $0 == "dev" || $0 == "suid" }) {
+    if unmountsByItself, let lost = handedOn.last(where: { $0 == "dev" || $0 == "suid" }) {
       throw Self.refusal(lost, "auto_unmount rules it out")
     }
   }

@@ -48,6 +48,9 @@ package final class MountServer: Sendable {
     self.logger = logger
     self.state = state
     let heritage = state.phase == .serving ? Heritage(state) : nil
+    if heritage == nil, options.flags.unmountsByItself {
+      state.companion = (try? Sys.duplicate(state.descriptor)) ?? -1
+    }
     // Modes are the callers' business.
     umask(0)
     let descriptors = Int(clamping: lx_raise_descriptor_limit())
@@ -199,7 +202,7 @@ package final class MountServer: Sendable {
     let (error, lines) = StandardErrorCapture.lines { () -> Errno? in
       do throws(Errno) {
         try session.mount(at: options.mountPoint)
-        state.companion = Self.openSocket() ?? -1
+        if state.companion >= 0, let socket = Self.openSocket() { _ = lx_move_descriptor(socket, state.companion) }
         return nil
       } catch {
         return error

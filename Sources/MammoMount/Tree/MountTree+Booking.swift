@@ -98,11 +98,11 @@ extension MountTree {
 
 /// What the storage changes by itself, and what it has to ask.
 extension MountTree: StorageObserver {
-  package func changed(_ name: FileName, in folder: FileIdentity) {
+  package func changed(_ names: [FileName], in folder: FileIdentity) {
     guard let (id, node) = nodes.find(folder) else { return }
     // What the kernel does not remember it need not be told.
     guard policy.entryTimeout(in: node.place) > 0 else { return }
-    notifier?.invalidateEntry(Array(name.bytes), in: id)
+    for name in names { notifier?.invalidateEntry(Array(name.bytes), in: id) }
     notifier?.invalidateAttributes(of: id)
   }
 

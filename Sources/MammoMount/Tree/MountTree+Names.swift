@@ -61,6 +61,7 @@ extension MountTree {
         return try wasRemoved(name, in: folder, by: caller.request)
       }
       guard found.stat.isFolder else { throw Errno.notDirectory }
+      if place == .session { storage.waitForChunkRemoval() }
       let identity = FileIdentity(found.stat)
       try storage.gate.changing {
         guard storage.pending.isEmpty(identity) else { throw Errno.directoryNotEmpty }
@@ -109,6 +110,7 @@ extension MountTree {
       }
       if place == .marker { return try unlinkMarker(in: folder) }
       guard place == .chunk, let session = sessionIfAny(folder) else { return try unlink(name, in: folder, place) }
+      storage.waitForChunkRemoval()
       try session.changing(finished: true) { try unlinkChunk(name, in: folder, session) }
     }
   }

@@ -22,6 +22,7 @@ extension MountTree {
       case .marker:
         return try openMarker(node, record, flags: flags, caller)
       case .chunk:
+        storage.waitForChunkRemoval()
         return try openFile(node, record, flags: flags, caller, chunk: isWriting ? record.name : nil)
       case .image, .work, .sessionWork, .workspaceEntry:
         return try openFile(node, record, flags: flags, caller, chunk: nil)

@@ -28,6 +28,7 @@ struct Sweep {
   // MARK: Sessions
 
   private func sweepSessions(_ report: inout CleanupReport) {
+    storage.waitForChunkRemoval()
     for session in storage.uploads.all {
       let path = "temp/uploads/\(session.name)"
       guard let held = attempt(path, &report, { () throws(Errno) in try idleContent(of: session) }) else { continue }

@@ -31,15 +31,13 @@ final class Settler: Sendable {
   }
 
   func add(_ staged: FileName, _ file: FileIdentity) {
-    let (starts, isFirst) = queue.withLock { queue in
+    let starts = queue.withLock { queue in
       queue.records[file] = staged
       queue.waiting.append(file)
       defer { queue.isRunning = true }
-      return (!queue.isRunning, queue.waiting.count == 1)
+      return !queue.isRunning
     }
     if starts { Thread.start("settler") { [self] in run() } }
-    // The others find it awake or gathering; waking it for each would cost a switch of threads at each close.
-    if isFirst { queue.change { _ in } }
   }
 
   /// The staged name of a file still on record, which is then the caller's to remove.
@@ -76,17 +74,13 @@ final class Settler: Sendable {
     }
   }
 
-  /// Waits for work, lets a little more gather, and takes it; `nil` when all is done and closing.
+  /// Lets a little more work gather, and takes it; `nil` when all is done.
   private func nextBatch() -> [(FileIdentity, FileName)]? {
-    let first: Bool? = queue.wait(until: nil) { queue, _ in
-      if !queue.waiting.isEmpty { return true }
-      guard queue.isClosing else { return nil }
-      return false
+    let hasWork = queue.change { queue in
+      queue.isRunning = !queue.waiting.isEmpty
+      return queue.isRunning
     }
-    guard first ?? false else {
-      queue.change { $0.isRunning = false }
-      return nil
-    }
+    guard hasWork else { return nil }
     _ = queue.wait(until: Clock.monotonic() + Self.gathering) { queue, _ in queue.isClosing ? () : nil }
     return queue.withLock { queue in
       defer { queue.waiting = [] }

@@ -8,7 +8,7 @@ extension Storage {
 
   /// Turns the chunks of a session into the file that `request` names.
   ///
-  /// Returns when that file is durable and in place. The chunks go afterwards, so
+  /// Returns when that file is durable and in place. The chunks go afterwards (``waitForChunkRemoval()``), so
   /// that a completion that is refused, or cut off, leaves them as they were.
   package func complete(
     _ session: UploadSession, _ request: CompletionRequest, owner: Owner
@@ -178,8 +178,32 @@ extension Storage {
         // Under whichever name it stays.
         ledger.record(Tally(size: Int64(size), count: 1), to: .temp, in: identity)
         try Sys.rename(Layout.completing, in: folder, to: Layout.result, in: folder)
+      }
+    } catch {
+      return untidy(session, error)
+    }
+    // Who asks anew waits until they are gone.
+    observer?.changed(chunks.map(\.name) + [Layout.result], in: identity)
+    chunkRemoval.add { [self] in
+      do throws(Errno) {
+        try remove(chunks, in: folder, identity)
+        // Its times have changed.
+        observer?.changed([], in: identity)
+        try session.data.remove()
+      } catch {
+        untidy(session, error)
+      }
+    }
+  }
+
+  private func remove(
+    _ chunks: [ChunkSet.Chunk], in folder: SharedDescriptor, _ identity: FileIdentity
+  ) throws(Errno) {
+    // In parts, since the gate and the folder are closed to others meanwhile.
+    for start in stride(from: 0, to: chunks.count, by: 256) {
+      try gate.changing { () throws(Errno) in
         try names.holding(identity) { () throws(Errno) in
-          for chunk in chunks {
+          for chunk in chunks[start..<min(start + 256, chunks.count)] {
             do throws(Errno) {
               _ = try replacing(chunk.name, in: folder.raw, identity, from: .temp) { () throws(Errno) in
                 try Sys.unlink(chunk.name, in: folder)
@@ -187,18 +211,21 @@ extension Storage {
             } catch .noSuchFileOrDirectory {
               continue
             }
-            observer?.changed(chunk.name, in: identity)
           }
         }
-        observer?.changed(Layout.result, in: identity)
       }
-      try session.data.remove()
-    } catch {
-      refusals.add(
-        operation: "complete", path: Layout.path(Layout.uploadsPath + [session.name]), errno: error,
-        advice: "the image is in place, but the session could not be tidied up; remove it with rm -r")
     }
   }
+
+  private func untidy(_ session: UploadSession, _ error: Errno) {
+    refusals.add(
+      operation: "complete", path: Layout.path(Layout.uploadsPath + [session.name]), errno: error,
+      advice: "the image is in place, but the session could not be tidied up; remove it with rm -r")
+  }
+
+  /// Waits until the chunks of all sessions that have been completed so far are gone: to be called before anything
+  /// that would see them, outside the gate and without a lock of a folder or file.
+  package func waitForChunkRemoval() { chunkRemoval.wait() }
 }
 
 extension Sys {

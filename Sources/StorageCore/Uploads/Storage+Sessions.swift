@@ -111,7 +111,8 @@ extension Storage {
 
   /// Removes a session's folder and all in it; returns how many files that were.
   func removeSession(_ session: UploadSession) throws(Errno) -> Int {
-    try session.ending { () throws(Errno) in try removeContent(of: session) }
+    waitForChunkRemoval()
+    return try session.ending { () throws(Errno) in try removeContent(of: session) }
   }
 
   private func removeContent(of session: UploadSession) throws(Errno) -> Int {

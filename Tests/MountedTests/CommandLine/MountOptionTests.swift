@@ -36,6 +36,11 @@ struct MountOptionTests {
   @Test("auto_unmount leaves no dead mount")
   func automatic() throws {
     try withMount("-o", "auto_unmount") { m in
+      // What is open is let go of from the highest number down, and the mount has to be dead before fusermount3 looks.
+      let open = try m.sh(
+        "for n in /proc/$P/fd/*; do echo ${n##*/} $(readlink $n); done | sort -n | grep -o -e socket -e /dev/fuse | uniq",
+        ["P": "\(m.servers[0])"])
+      #expect(open.hasPrefix("socket\n/dev/fuse"))
       m.killServers()
       #expect(poll(seconds: 20) { !m.isMounted })
       try m.mount()

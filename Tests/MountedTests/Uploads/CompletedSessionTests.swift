@@ -44,6 +44,38 @@ struct CompletedSessionTests {
     }
   }
 
+  @Test(
+    "Its chunks are gone for whoever looks, however many there were", arguments: ["list", "look", "figures", "rmdir"])
+  func manyChunks(first: String) throws {
+    try withMount { m in
+      try m.sh(
+        #"""
+        python3 - << 'end'
+        import errno, json, os
+        M, first = os.environ["M"], os.environ["FIRST"]
+        session = M + "/temp/uploads/s"
+        os.mkdir(session)
+        for index in range(1500):
+            with open(f"{session}/chunk_{index}", "wb") as file: file.write(b"%d" % index)
+        os.makedirs(M + "/images/user-7/2026/11")
+        with open(session + "/.complete", "w") as file: file.write("images/user-7/2026/11/a.dcm")
+
+        def gone(call, path):
+            try: call(path)
+            except FileNotFoundError: return True
+        def look():
+            for index in (1499, 0, 700):
+                assert gone(os.unlink, f"{session}/chunk_{index}") and gone(open, f"{session}/chunk_{index}")
+        def figures(): assert json.load(open(M + "/.stats"))["temp"]["count"] == 1
+        def list(): assert os.listdir(session) == [".complete"]
+        if first == "rmdir": os.rmdir(session)
+        else: {"list": list, "look": look, "figures": figures}[first]()
+        end
+        """#, ["FIRST": first])
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test("A different marker is refused, and the result stays")
   func different() throws {
     try withMount { m in
