@@ -28,6 +28,7 @@ struct HandleRecord {
   var group: gid_t = 0
   var kind: UInt8
   var isWriter = false
+  /// Of a marker, that it was closed once.
   var isClosing = false
   /// A marker that completes nothing any more.
   var isDead = false
@@ -62,6 +63,8 @@ struct HandleRecords: @unchecked Sendable {
     func note(failure: Errno) {
       if records[index].failure == 0 { records[index].failure = failure.rawValue }
     }
+
+    func forgetFailure() { records[index].failure = 0 }
 
     func noteDead() { records[index].isDead = true }
 

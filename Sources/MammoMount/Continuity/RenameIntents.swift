@@ -19,9 +19,11 @@ struct RenameIntent {
   let identity: FileIdentity
   /// What had the name `target`, where the two are exchanged.
   let exchanged: (identity: FileIdentity, place: Place)?
+  /// It was carried out, and the nodes know; whether its reply was sent is not known.
+  var isDone = false
 }
 
-/// The renames under way, in shared memory.
+/// The renames under way, and those done last, in shared memory.
 struct RenameIntents: @unchecked Sendable {
   private struct Cell {
     /// The request's number; 0 where the cell is free. Stored last.
@@ -36,6 +38,7 @@ struct RenameIntents: @unchecked Sendable {
     var exchangedPlace: UInt8
     var sourceLength: UInt16
     var targetLength: UInt16
+    var isDone = false
   }
 
   private static let stride = 640
@@ -71,13 +74,20 @@ struct RenameIntents: @unchecked Sendable {
     atomicMemoryFence(ordering: .releasing)
   }
 
+  /// The rename is done, and its cell stays until it is needed for another.
+  func finish(_ slot: Int) {
+    atomicMemoryFence(ordering: .releasing)
+    cell(slot).pointee.isDone = true
+  }
+
+  /// The rename was refused.
   func end(_ slot: Int) {
     atomicMemoryFence(ordering: .releasing)
     cell(slot).pointee.request = 0
   }
 
-  /// What was under way when the last server ended.
-  var all: [RenameIntent] {
+  /// What was under way, or just done, when the last server ended.
+  var all: [(slot: Int, intent: RenameIntent)] {
     (0..<Self.limit).compactMap { slot in
       let cell = cell(slot).pointee
       guard cell.request != 0, let place = Place(code: cell.place) else { return nil }
@@ -85,43 +95,52 @@ struct RenameIntents: @unchecked Sendable {
         FileName(
           nulTerminated: Array(UnsafeRawBufferPointer(start: names(slot).advanced(by: offset), count: Int(length))))
       }
-      return RenameIntent(
+      let intent = RenameIntent(
         request: RequestNumber(rawValue: cell.request),
         source: RenameIntent.Side(parent: NodeID(rawValue: cell.source), name: name(0, cell.sourceLength)),
         target: RenameIntent.Side(parent: NodeID(rawValue: cell.target), name: name(256, cell.targetLength)),
         place: place, identity: FileIdentity(device: cell.device, inode: cell.inode),
         exchanged: Place(code: cell.exchangedPlace).map {
           (FileIdentity(device: cell.exchangedDevice, inode: cell.exchangedInode), $0)
-        })
+        },
+        isDone: cell.isDone)
+      return (slot, intent)
     }
   }
 
-  func clear() { for slot in 0..<Self.limit { end(slot) } }
+  /// The cells, those first that say nothing, then those of the oldest renames.
+  var cells: [Int] { (0..<Self.limit).sorted { cell($0).pointee.request < cell($1).pointee.request } }
 }
 
 /// The renames under way, and those of an earlier server that it had carried out.
 final class RenameLog: Sendable {
   private struct Log {
-    var free = Array(0..<RenameIntents.limit)
+    /// Cells, the longest done first: until its reply is sent, a rename has to stay on record.
+    var free: [Int]
     var done: Set<RequestNumber> = []
   }
 
   private let intents: RenameIntents
-  private let log = Mutex(Log())
+  private let log: Mutex<Log>
 
-  init(_ intents: RenameIntents) { self.intents = intents }
+  init(_ intents: RenameIntents) {
+    self.intents = intents
+    log = Mutex(Log(free: intents.cells))
+  }
 
   /// Does what `intent` says, on record. With more renames at a time than there are cells, one is not on record.
   func recording<Result>(_ intent: RenameIntent, _ body: () throws -> Result) rethrows -> Result {
-    let slot = log.withLock { $0.free.popLast() }
-    if let slot { intents.begin(intent, in: slot) }
-    defer {
-      if let slot {
-        intents.end(slot)
-        log.withLock { $0.free.append(slot) }
-      }
+    guard let slot = log.withLock({ $0.free.isEmpty ? nil : $0.free.removeFirst() }) else { return try body() }
+    intents.begin(intent, in: slot)
+    defer { log.withLock { $0.free.append(slot) } }
+    do {
+      let result = try body()
+      intents.finish(slot)
+      return result
+    } catch {
+      intents.end(slot)
+      throw error
     }
-    return try body()
   }
 
   /// A rename of an earlier server was carried out; it is asked for again.

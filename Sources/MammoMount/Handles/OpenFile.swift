@@ -88,3 +88,17 @@ final class OpenFile: Sendable {
     for file in all { file.record.note(failure: error) }
   }
 }
+
+extension OpenInode {
+  /// What failed is forgotten, since nothing is left of what was written.
+  func succeed() {
+    let all = booking.withLock { booking in
+      booking.failure = nil
+      return Array(booking.handles.values)
+    }
+    for file in all {
+      file.state.withLock { $0.failure = nil }
+      file.record.forgetFailure()
+    }
+  }
+}

@@ -22,8 +22,19 @@ enum UnixSocket {
   static func accept(_ listener: CInt) -> CInt? {
     while true {
       let connection = Glibc.accept(listener, nil, nil)
-      if connection >= 0 { return connection }
-      guard errno == EINTR || errno == ECONNABORTED else { return nil }
+      if connection >= 0 {
+        // Whoever says nothing keeps the others waiting.
+        var patience = timeval(tv_sec: 10, tv_usec: 0)
+        setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        return connection
+      }
+      switch errno {
+      case EINTR, ECONNABORTED: continue
+      case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+        // It passes, and the kernel tells nobody when.
+        usleep(100_000)
+      default: return nil
+      }
     }
   }
 

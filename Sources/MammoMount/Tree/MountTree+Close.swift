@@ -115,6 +115,7 @@ extension MountTree {
     guard pendingFolder(of: file) == folder, let record = nodes[file.inode.node],
       let staged = storage.pending.staged(record.name, in: folder)
     else { return nil }
+    if let failure = file.inode.booking.withLock({ $0.failure }) { throw failure }
     let size = try bookHeld(file.inode)
     let target = try descriptor(of: record.parent)
     if let chunk = file.inode.chunk, chunk.place != nil {
@@ -139,8 +140,9 @@ extension MountTree {
     switch handles[handle] {
     case .file(let file): release(file, node, handle)
     case .marker(let draft):
-      handles.remove(handle)
+      // Until then a later server has to know of it.
       releaseMarker(draft, node)
+      handles.remove(handle)
     case .snapshot, .folder, nil: handles.remove(handle)
     }
   }
@@ -151,8 +153,11 @@ extension MountTree {
         let others = file.inode.booking.withLock { booking in
           booking.handles.values.contains { $0 !== file && $0.isWriter }
         }
-        if file.inode.booking.withLock({ $0.failure }) != nil {
-          if !others { try cutOff(file) }
+        if let failure = file.inode.booking.withLock({ $0.failure }) {
+          if !others {
+            noteFailure(failure, of: file)
+            try cutOff(file)
+          }
         } else if !others {
           do {
             try publish(file, durably: false)
@@ -201,13 +206,23 @@ extension MountTree {
     }
   }
 
-  /// A new file whose writes failed never gets its name: a chunk goes, an image is kept in the workspace.
+  /// Remembers of a new file that it is not whole, for whoever opens or renames it later.
+  private func noteFailure(_ failure: Errno, of file: OpenFile) {
+    guard let record = nodes[file.inode.node], record.place.isStaged, let folder = nodes[record.parent]?.identity,
+      let staged = storage.pending.staged(record.name, in: folder)
+    else { return }
+    storage.pending.fail(staged, failure)
+  }
+
+  /// A new file whose writes failed never gets its name: a chunk goes, an image is kept in the workspace. One that had
+  /// its name before stays as it is.
   private func cutOff(_ file: OpenFile) throws {
+    guard let folder = pendingFolder(of: file) else { return }
+    try book(file.inode)
     if let chunk = file.state.withLock({ $0.chunk }) {
       try file.inode.chunk?.discard()
       chunk.session.dropped(chunk.name)
     }
-    guard let folder = pendingFolder(of: file) else { return }
     try storage.gate.changing {
       try storage.names.holding(folder) {
         guard pendingFolder(of: file) == folder, let record = nodes[file.inode.node] else { return }

@@ -18,6 +18,24 @@ extension MountTree {
         throw StorageError.notHere(target.name.description, rule: "a month folder holds regular files only")
       }
     }
+    for (side, other) in [(a, target), (b, source)] where other.place != .workspaceEntry { try checkWhole(side) }
+    guard source.place == .chunk || target.place == .chunk else { return try exchange(source, a, target, b) }
+    guard source.place == target.place, let session = sessionIfAny(source.folder) else {
+      throw StorageError.notHere(target.name.description, rule: "a chunk changes places with another chunk only")
+    }
+    try session.changing {
+      try exchange(source, a, target, b)
+      for (side, stat) in [(source, b.stat), (target, a.stat)] {
+        session.saved(
+          side.name, size: Int64(stat.st_size), place: storage.place(ofChunk: side.name, in: side.folder.descriptor.raw)
+        )
+      }
+    }
+  }
+
+  private func exchange(
+    _ source: Side, _ a: (location: Location, stat: stat), _ target: Side, _ b: (location: Location, stat: stat)
+  ) throws {
     let moved = try movement(source, a, target)
     let back = try movement(target, b, source)
     if a.location.isStaged || b.location.isStaged {
@@ -36,13 +54,6 @@ extension MountTree {
     back()
     renamed(a.stat, source, target)
     renamed(b.stat, target, source)
-    if source.place == .chunk, target.place == .chunk, let session = sessionIfAny(source.folder) {
-      for (side, stat) in [(source, b.stat), (target, a.stat)] {
-        session.saved(
-          side.name, size: Int64(stat.st_size), place: storage.place(ofChunk: side.name, in: side.folder.descriptor.raw)
-        )
-      }
-    }
   }
 
   /// Where one has no name in the storage root that could be exchanged: both are staged for a moment, and whichever may
@@ -151,7 +162,7 @@ extension MountTree {
     let session = try session(of: target.folder.id)
     let file = try Sys.open(found.location.name, in: found.location.folder, O_RDONLY)
     let content = try Sys.readAll(file, limit: CompletionRequest.longestMarker + 1)
-    try complete(session, marker: content, owner: Owner(user: caller.user, group: caller.group))
+    try complete(session, marker: content, for: Credentials(caller))
     try storage.gate.changing {
       try storage.names.holding(source.folder.node.identity) {
         guard let found = try find(source.name, in: source.folder) else { return }

@@ -77,8 +77,20 @@ extension MountTree {
           if !isOpenForWriting(inode.identity) { try storage.digests.willChange(inode.identity, descriptor) }
           try Sys.truncate(descriptor, to: size)
         }
+        if size == 0 { forgetFailure(of: inode) }
         try bookHeld(inode)
       }
+    }
+  }
+
+  /// A file of which a write had failed is empty: from here on it can be whole again.
+  private func forgetFailure(of inode: OpenInode) {
+    guard inode.booking.withLock({ $0.failure }) != nil else { return }
+    inode.succeed()
+    if let record = nodes[inode.node], let folder = nodes[record.parent]?.identity,
+      let staged = storage.pending.staged(record.name, in: folder)
+    {
+      storage.pending.forgetFailure(staged)
     }
   }
 
@@ -130,7 +142,7 @@ extension MountTree {
     _ id: NodeID, _ record: Node, _ descriptor: SharedDescriptor, _ isWriter: Bool, _ caller: Caller,
     chunk: (UploadSession, FileName)?, new: stat? = nil
   ) throws -> (OpenFile, OpenedFile)? {
-    let (place, identity) = (record.place, record.identity)
+    let (place, identity, name, parent) = (record.place, record.identity, record.name, record.parent)
     var bytes: ChunkFile?
     if isChunk(place), let session = try? session(of: record.parent) {
       guard FileIdentity(try new ?? Sys.stat(descriptor)) == identity else { return nil }
@@ -147,12 +159,14 @@ extension MountTree {
       record.opener = caller.process
       record.isWriter = isWriter
       return handles.insert(record, identity, hasName: stat.st_nlink > 0) {
-        OpenInode(
+        let inode = OpenInode(
           identity: identity, node: id,
           // Writes that take privileges away have to be seen.
           backing: hasPrivileges && isWriter && caller.user != 0
             ? nil : dataPath.backing(descriptor.raw, for: place, isWriter: isWriter, notifier),
           chunk: bytes, size: Int64(stat.st_size), hasPrivileges: hasPrivileges)
+        if let failure = failure(of: place, name, in: parent) { inode.booking.withLock { $0.failure = failure } }
+        return inode
       } _: { inode, slot in
         OpenFile(
           inode: inode, descriptor: descriptor, isWriter: isWriter, opener: caller.process, record: slot)
@@ -162,6 +176,14 @@ extension MountTree {
     if let chunk { inserted.file.state.withLock { $0.chunk = chunk } }
     let service = dataPath.service(of: inserted.file.inode, isWriter: isWriter)
     return (inserted.file, OpenedFile(handle: inserted.id, service: service, skipsFlush: !isWriter))
+  }
+
+  /// The failure of a write to a file that has no name in the storage root yet.
+  private func failure(of place: Place, _ name: FileName, in parent: NodeID) -> Errno? {
+    guard place.isStaged, let folder = nodes[parent]?.identity,
+      let staged = storage.pending.staged(name, in: folder)
+    else { return nil }
+    return storage.pending.failure(staged)
   }
 
   package func create(

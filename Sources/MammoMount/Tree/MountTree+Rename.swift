@@ -274,16 +274,26 @@ extension MountTree {
     }
     if target.place == .workspaceEntry {
       // The workspace takes files that are not whole, too.
+      storage.pending.forgetFailure(found.location.name)
       let file = try Sys.openPath(found.location.name, in: found.location.folder)
       try Sys.rename(found.location.name, in: found.location.folder, to: target.name, in: folder)
       Staging.removeOrigin(of: file)
     } else {
+      try checkWhole(found)
       let file = try Sys.open(found.location.name, in: found.location.folder, O_RDONLY)
       try staging.publish(
         found.location.name, file.raw, origin: path(of: target.folder.id, target.name), as: target.name,
         in: folder.raw, flags: replaces ? 0 : Staging.noReplace)
     }
     storage.pending.remove(source.name, in: source.folder.node.identity)
+  }
+
+  /// Refuses a staged file of which a write failed: it would be half a file under a final name.
+  func checkWhole(_ found: (location: Location, stat: stat)) throws(StorageError) {
+    guard found.location.isStaged else { return }
+    let open = handles.inode(FileIdentity(found.stat))?.booking.withLock { $0.failure }
+    guard let failure = open ?? storage.pending.failure(found.location.name) else { return }
+    throw .notWhole(failure)
   }
 
   // MARK: Folders

@@ -25,12 +25,18 @@ extension MountTree {
 
   /// A rename that was under way was carried out, or was not; the nodes are to know.
   private func settleRenames(_ intents: RenameIntents) {
-    for intent in intents.all where isDone(intent) {
-      renamed(intent.identity, intent.source, intent.target, intent.place)
-      if let other = intent.exchanged { renamed(other.identity, intent.target, intent.source, other.place) }
+    for (slot, intent) in intents.all {
+      if !intent.isDone {
+        guard isDone(intent) else {
+          intents.end(slot)
+          continue
+        }
+        renamed(intent.identity, intent.source, intent.target, intent.place)
+        if let other = intent.exchanged { renamed(other.identity, intent.target, intent.source, other.place) }
+        intents.finish(slot)
+      }
       renames.noteDone(intent.request)
     }
-    intents.clear()
   }
 
   private func isDone(_ intent: RenameIntent) -> Bool {
@@ -117,8 +123,12 @@ extension MountTree {
     guard let name = staged[FileIdentity(try Sys.stat(descriptor))] else { throw Errno.noSuchFileOrDirectory }
     let draft = MarkerDraft(
       session: try session(of: folder), descriptor: descriptor, staged: name,
-      owner: Owner(user: record.user, group: record.group), opener: record.opener)
-    draft.state.withLock { $0.isDead = record.isDead }
+      credentials: Credentials(Owner(user: record.user, group: record.group), of: record.opener),
+      opener: record.opener)
+    draft.state.withLock { state in
+      state.isDead = record.isDead
+      state.wasClosed = record.isClosing
+    }
     draft.record.withLock { $0 = handles.slot(slot) }
     markers.add(draft)
     handles.adopt(.marker(draft), id, in: slot)

@@ -12,7 +12,7 @@ final class MarkerDraft: Sendable {
   let session: UploadSession
   let descriptor: SharedDescriptor
   let staged: FileName
-  let owner: Owner
+  let credentials: Credentials
   let opener: pid_t
   /// What a later server knows of it; there once it has a handle.
   let record = Mutex<HandleRecords.Slot?>(nil)
@@ -31,11 +31,13 @@ final class MarkerDraft: Sendable {
     var failure: StorageError?
   }
 
-  init(session: UploadSession, descriptor: SharedDescriptor, staged: FileName, owner: Owner, opener: pid_t) {
+  init(
+    session: UploadSession, descriptor: SharedDescriptor, staged: FileName, credentials: Credentials, opener: pid_t
+  ) {
     self.session = session
     self.descriptor = descriptor
     self.staged = staged
-    self.owner = owner
+    self.credentials = credentials
     self.opener = opener
   }
 

@@ -15,6 +15,7 @@ extension MountTree {
   /// content is taken at its word, and an empty one waits for its release.
   func closedMarker(_ draft: MarkerDraft, _ node: NodeID, _ caller: Caller) throws {
     draft.state.withLock { $0.wasClosed = true }
+    draft.record.withLock { $0?.note(isClosing: true) }
     do {
       try closedReadable(draft, node, caller)
     } catch let error as Errno {
@@ -79,7 +80,7 @@ extension MountTree {
     // `touch` on the marker of a completed session asks for nothing.
     if content.isEmpty, draft.session.record != nil { return }
     do throws(StorageError) {
-      try complete(draft.session, marker: content, owner: draft.owner)
+      try complete(draft.session, marker: content, for: draft.credentials)
     } catch {
       draft.die(error)
       throw error
@@ -87,7 +88,7 @@ extension MountTree {
   }
 
   /// Completes a session; what refuses it is noted in its `.stats`.
-  func complete(_ session: UploadSession, marker content: [UInt8], owner: Owner) throws(StorageError) {
+  func complete(_ session: UploadSession, marker content: [UInt8], for credentials: Credentials) throws(StorageError) {
     let request: CompletionRequest
     do throws(StorageError) {
       request = try CompletionRequest(marker: content)
@@ -95,6 +96,6 @@ extension MountTree {
       session.refused(error)
       throw error
     }
-    _ = try storage.complete(session, request, owner: owner)
+    _ = try storage.complete(session, request, for: credentials)
   }
 }

@@ -100,8 +100,7 @@ extension MountTree {
       throw error
     }
     let draft = MarkerDraft(
-      session: session, descriptor: file.descriptor, staged: file.name,
-      owner: Owner(user: caller.user, group: caller.group),
+      session: session, descriptor: file.descriptor, staged: file.name, credentials: Credentials(caller),
       opener: caller.process)
     markers.add(draft)
     var record = HandleRecord(.marker, node: folder, request: caller.request, descriptor: file.descriptor.raw)

@@ -46,10 +46,10 @@ extension Storage {
   package func removeFinishedSessions(linger: Int64, at moment: Int64) -> Int {
     var count = 0
     for session in uploads.all {
-      guard let since = session.activity.completeSince, moment - since >= linger, !isOpen(session) else { continue }
+      let activity = session.activity
+      guard let since = activity.completeSince, moment - since >= linger, !isOpen(session) else { continue }
       do throws(Errno) {
-        _ = try removeSession(session)
-        count += 1
+        if try removeSession(session, ifIdleSince: activity.last) != nil { count += 1 }
       } catch {
         refusals.add(
           operation: "cleanup", path: Layout.path(Layout.uploadsPath + [session.name]), errno: error,

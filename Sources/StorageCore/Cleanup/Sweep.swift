@@ -31,12 +31,14 @@ struct Sweep {
     storage.waitForChunkRemoval()
     for session in storage.uploads.all {
       let path = "temp/uploads/\(session.name)"
+      let activity = session.activity.last
       guard let held = attempt(path, &report, { () throws(Errno) in try idleContent(of: session) }) else { continue }
       guard let tally = held else { continue }
       if !dryRun {
-        guard attempt(path, &report, { () throws(Errno) in try storage.removeSession(session) }) != nil else {
-          continue
+        let count = attempt(path, &report) { () throws(Errno) -> Int? in
+          try storage.removeSession(session, ifIdleSince: activity)
         }
+        guard case .some(.some) = count else { continue }
       }
       report.sessions += 1
       report.deleted += tally.count
@@ -122,18 +124,27 @@ struct Sweep {
     _ report: inout CleanupReport
   ) -> Bool {
     if dryRun { return true }
-    let done: Void? = attempt(path, &report) { () throws(Errno) in
-      try storage.gate.changing { () throws(Errno) in
-        guard !stat.isFolder else { return try Sys.removeFolder(name, in: folder) }
-        try storage.names.holding(here) { () throws(Errno) in
+    let isGone = attempt(path, &report) { () throws(Errno) in
+      let isGone = try storage.gate.changing { () throws(Errno) -> Bool in
+        guard !stat.isFolder else {
+          try Sys.removeFolder(name, in: folder)
+          return true
+        }
+        return try storage.names.holding(here) { () throws(Errno) in
+          // Another file may have been put in its place, or somebody may have opened it.
+          guard let now = try? Sys.stat(name, in: folder), FileIdentity(now) == FileIdentity(stat), isIdle(now),
+            !isOpen(now)
+          else { return false }
           _ = try storage.replacing(name, in: folder, here, from: .temp) { () throws(Errno) in
             try Sys.unlink(name, in: folder)
           }
+          return true
         }
       }
       storage.observer?.changed(name, in: here)
+      return isGone
     }
-    return done != nil
+    return isGone ?? false
   }
 
   // MARK: Questions

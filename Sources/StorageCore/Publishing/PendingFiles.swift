@@ -1,4 +1,5 @@
 internal import Synchronization
+package import SystemPackage
 
 /// Files that exist in the mount but not yet under their name in the storage root.
 ///
@@ -19,6 +20,8 @@ package final class PendingFiles: Sendable {
     var staged: [Key: FileName] = [:]
     /// How many of a folder's files are here, so that most lookups end at once.
     var perFolder: [FileIdentity: Int] = [:]
+    /// Those of which a write failed, by their staged names, which no other file ever gets.
+    var failures: [FileName: Errno] = [:]
   }
 
   private let table = Mutex(Table())
@@ -47,6 +50,14 @@ package final class PendingFiles: Sendable {
       return staged
     }
   }
+
+  /// A write to a file failed: it is not whole, and is not to be published.
+  package func fail(_ staged: FileName, _ failure: Errno) { table.withLock { $0.failures[staged] = failure } }
+
+  /// It is empty, or gone.
+  package func forgetFailure(_ staged: FileName) { table.withLock { _ = $0.failures.removeValue(forKey: staged) } }
+
+  package func failure(_ staged: FileName) -> Errno? { table.withLock { $0.failures[staged] } }
 
   /// What is pending in a folder.
   package func all(in folder: FileIdentity) -> [(name: FileName, staged: FileName)] {

@@ -150,11 +150,12 @@ struct Recovery {
 
   /// Puts a staged file into the workspace under a name that tells where it was going.
   ///
-  /// - Returns: its path.
+  /// - Returns: its path, and the folder in which it is.
   static func moveToWorkspace(
     _ staged: FileName, in staging: CInt, origin: String, root: Root
-  ) throws(Errno) -> String {
+  ) throws(Errno) -> (path: String, folder: FileIdentity) {
     let folder = try root.makeFolders(Layout.workspacePath + [Layout.recovered], owner: nil)
+    let identity = FileIdentity(try Sys.stat(folder))
     let file = try Sys.openPath(staged, in: staging)
     Staging.removeOrigin(of: file.raw)
     // It stays as long as what was put there today, however old the tool that wrote it said it was.
@@ -164,11 +165,11 @@ struct Recovery {
     let target = FileName(clipped("\(Origin.label(of: staged))-" + origin.split(separator: "/").joined(separator: "-")))
     try Sys.rename(staged, in: staging, to: target, in: folder, flags: lx_RENAME_NOREPLACE)
     try Sys.synchronize(folder)
-    return Layout.path(Layout.workspacePath + [Layout.recovered, target])
+    return (Layout.path(Layout.workspacePath + [Layout.recovered, target]), identity)
   }
 
   private func moveToWorkspace(_ name: FileName, _ origin: String) throws(Errno) {
-    let target = try Self.moveToWorkspace(name, in: staging.raw, origin: origin, root: root)
+    let (target, _) = try Self.moveToWorkspace(name, in: staging.raw, origin: origin, root: root)
     refusals.add(
       operation: "recover", path: origin, errno: .ioError,
       advice: "was cut off while being written; what there is of it is \(target)")

@@ -25,12 +25,16 @@ extension Storage {
         )
         return
       }
-      let target = try Recovery.moveToWorkspace(staged, in: staging.folder.raw, origin: path, root: root)
-      pending.remove(name, in: folder)
-      let tally = Tally(size: observer?.openSize(FileIdentity(stat)) ?? Int64(stat.st_size), count: 1)
-      ledger.record(Tally() - tally, to: account, in: nil)
-      let recovered = try root.openFolder(Layout.workspacePath + [Layout.recovered])
-      ledger.record(tally, to: .temp, in: FileIdentity(try Sys.stat(recovered)))
+      // Whoever removes it there is to find it booked.
+      let target = try sizes.holding(FileIdentity(stat)) { () throws(Errno) in
+        let (target, recovered) = try Recovery.moveToWorkspace(staged, in: staging.folder.raw, origin: path, root: root)
+        pending.remove(name, in: folder)
+        pending.forgetFailure(staged)
+        let tally = Tally(size: observer?.openSize(FileIdentity(stat)) ?? Int64(stat.st_size), count: 1)
+        ledger.record(Tally() - tally, to: account, in: nil)
+        ledger.record(tally, to: .temp, in: recovered)
+        return target
+      }
       observer?.changed(name, in: folder)
       refusals.add(
         operation: "close", path: path, errno: .ioError,

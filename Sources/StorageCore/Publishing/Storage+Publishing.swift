@@ -148,4 +148,9 @@ extension Storage {
       try Sys.synchronize(try root.openFolder(Array(names[..<end])))
     }
   }
+
+  /// Brings a file's name onto the disk, with those of all folders on the way.
+  static func synchronizeFolders(of path: StoragePath, in root: Root) throws(Errno) {
+    for end in 0..<path.names.count { try Sys.synchronize(try root.openFolder(Array(path.names[..<end]))) }
+  }
 }

@@ -13,6 +13,9 @@ public enum StorageError: Error, Hashable, Sendable {
   case notHere(String, rule: String)
   case crossesPlaces(rule: String)
   case readOnly(String)
+  case denied(String)
+  /// A write to it had failed so.
+  case notWhole(Errno)
   case reserved(String)
 
   // Chunked uploads
@@ -44,7 +47,8 @@ public enum StorageError: Error, Hashable, Sendable {
     case .badName: .invalidArgument
     case .notHere: .notPermitted
     case .crossesPlaces: .improperLink
-    case .readOnly: .permissionDenied
+    case .readOnly, .denied: .permissionDenied
+    case .notWhole(let errno): errno
     case .reserved: .notPermitted
     case .chunkSpelledTwice: .fileExists
     case .chunksMissing: .noData
@@ -69,6 +73,8 @@ public enum StorageError: Error, Hashable, Sendable {
     case .notHere(_, let rule): rule
     case .crossesPlaces(let rule): rule
     case .readOnly(let name): "\(name) is made by the file system and can only be read"
+    case .denied(let path): "you may not write \(path): the permissions of the folders on the way do not allow it"
+    case .notWhole: "a write to the file has failed, so it is not whole; write it anew, or move it into temp/processing"
     case .reserved(let name): "\(name) belongs to the file system and cannot be changed"
     case .chunkSpelledTwice(let name, let present):
       "\(name) is the same chunk as \(present), which is there; write \(present) to replace it"

@@ -22,17 +22,20 @@ struct SessionRecovery {
     var sessions: [UploadSession] = []
     do throws(Errno) {
       let uploads = try root.openFolder(Layout.uploadsPath)
+      // Also of those that cannot be read now: what they received is not to go.
+      var names = Set<FileName>()
       for entry in try FolderStream.all(of: uploads.raw) where NameRules.isSession(entry.name) {
+        names.insert(entry.name)
         do throws(Errno) {
           sessions.append(try session(entry.name, in: uploads.raw))
         } catch .notDirectory {
           // A file here was planted; there is no session in it.
-          continue
+          names.remove(entry.name)
         } catch {
+          if error.isWantOfDescriptors { throw error }
           note(entry.name, error, "could not be read and is left alone; look at it in the storage root")
         }
       }
-      let names = Set(sessions.map(\.name))
       for entry in try FolderStream.all(of: dataFolder.raw) where !names.contains(entry.name) {
         do throws(Errno) {
           try Sys.unlink(entry.name, in: dataFolder)
@@ -50,7 +53,8 @@ struct SessionRecovery {
     let folder = SharedDescriptor(try Sys.openFolder(name, in: uploads))
     try settleCompletion(of: name, in: folder)
     let data = SessionData(folder: dataFolder, name: name)
-    let hasData = try data.reopen() != nil
+    let file = try data.reopen()
+    let hasData = file != nil
     var chunks: [ChunkSet.Chunk] = []
     var record: CompletionRecord?
     var last = Int64(try Sys.stat(folder).st_mtim.tv_sec)
@@ -72,7 +76,9 @@ struct SessionRecovery {
       chunks = []
     }
     let session = UploadSession(name: name, data: data, lastActivity: last)
-    try session.restore(chunks: chunks, record: record, inUse: chunksInUse[name] ?? [])
+    try withExtendedLifetime(file) { () throws(Errno) in
+      try session.restore(chunks: chunks, record: record, inUse: chunksInUse[name] ?? [])
+    }
     return session
   }
 
@@ -103,7 +109,9 @@ struct SessionRecovery {
     }
     hasChangedFiles = true
     let record = CompletionRecord(json: try Sys.readAll(intent, limit: CompletionRequest.longestMarker))
-    if let record, isInPlace(record, intent) {
+    if let record, let path = try? StoragePath(parsing: record.storagePath), isInPlace(record, path, intent) {
+      // The server may have ended, or the disk failed, before the image's name was on disk.
+      try Storage.synchronizeFolders(of: path, in: root)
       try Sys.rename(Layout.completing, in: folder, to: Layout.result, in: folder)
     } else {
       try Sys.unlink(Layout.completing, in: folder)
@@ -111,8 +119,8 @@ struct SessionRecovery {
     try Sys.synchronize(folder)
   }
 
-  private func isInPlace(_ record: CompletionRecord, _ intent: SharedDescriptor) -> Bool {
-    guard let path = try? StoragePath(parsing: record.storagePath), let folder = try? root.openFolder(path.folder),
+  private func isInPlace(_ record: CompletionRecord, _ path: StoragePath, _ intent: SharedDescriptor) -> Bool {
+    guard let folder = try? root.openFolder(path.folder),
       let stat = try? Sys.stat(path.fileName, in: folder), stat.isRegularFile
     else { return false }
     // Without attributes, the size has to do.

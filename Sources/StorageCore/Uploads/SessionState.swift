@@ -17,6 +17,8 @@ struct SessionState: Sendable {
   var chunks = ChunkSet()
   /// How many threads are moving chunks to where they belong.
   var moving = 0
+  /// What is left to do of a completion whose image has its name, but perhaps not on disk.
+  var unfinished: UnfinishedCompletion?
   /// Chunks that are open for writing.
   var writers: [FileName: Writers] = [:]
   /// Seconds since 1970.
@@ -90,6 +92,8 @@ struct SessionState: Sendable {
     case assemble([ChunkSet.Chunk])
     /// It was done before.
     case done(CompletionRecord)
+    /// The image has its name, and this is left to do.
+    case settle(CompletionRecord, UnfinishedCompletion)
     /// Something is under way that ends by itself: ask again after a change.
     case wait
   }
@@ -105,7 +109,10 @@ struct SessionState: Sendable {
       throw .completing((try? other.path(session: session, at: lastActivity).description) ?? "another file")
     case .complete(let record, _):
       guard request.isSatisfied(by: record, session: session) else { throw .completed(record.storagePath) }
-      return .done(record)
+      guard let unfinished else { return .done(record) }
+      phase = .assembling(request)
+      error = nil
+      return .settle(record, unfinished)
     case .ended: throw .system(.noSuchFileOrDirectory, doing: "completing a session that is gone")
     }
     // It ends by itself, and soon.
@@ -159,8 +166,10 @@ struct SessionState: Sendable {
     writers[chunk] = nil
   }
 
-  mutating func finish(_ record: CompletionRecord, at moment: Int64) {
+  mutating func finish(_ record: CompletionRecord, _ unfinished: UnfinishedCompletion? = nil, at moment: Int64) {
     phase = .complete(record, since: moment)
+    self.unfinished = unfinished
+    if let unfinished { error = unfinished.failure }
     chunks.removeAll()
     lastActivity = moment
   }
@@ -176,4 +185,11 @@ struct SessionState: Sendable {
     self.error = error
     lastActivity = moment
   }
+}
+
+/// A completion that the disk refused after the image had got its name. The note of it and the chunks stay, so that a
+/// start after a power cut finds either the image or all that it takes to make it.
+struct UnfinishedCompletion: Sendable {
+  let chunks: [ChunkSet.Chunk]
+  let failure: StorageError
 }

@@ -10,9 +10,12 @@ extension Storage {
   ///
   /// Returns when that file is durable and in place. The chunks go afterwards (``waitForChunkRemoval()``), so
   /// that a completion that is refused, or cut off, leaves them as they were.
+  ///
+  /// - Parameter credentials: whose the file is to be, who has to be allowed to make it; `nil` is this process.
   package func complete(
-    _ session: UploadSession, _ request: CompletionRequest, owner: Owner
+    _ session: UploadSession, _ request: CompletionRequest, for credentials: Credentials? = nil
   ) throws(StorageError) -> CompletionRecord {
+    let owner = credentials?.owner ?? .ofThisProcess
     let deadline = Clock.monotonic() + Self.closePatience
     while true {
       let isWaiting = session.isSettling
@@ -33,19 +36,30 @@ extension Storage {
         return record
       case .assemble(let chunks):
         let done: CompletionRecord
-        let failure: StorageError?
+        let unfinished: UnfinishedCompletion?
         do throws(StorageError) {
-          let (record, late) = try assemble(chunks, of: session, request, owner)
-          session.state.change { $0.finish(record, at: Clock.now()) }
-          done = record
-          failure = late
+          if let credentials { try check(credentials, for: request.path(session: session.name, at: Clock.now())) }
+          (done, unfinished) = try assemble(chunks, of: session, request, owner)
         } catch {
           session.state.change { $0.giveUp(error, at: Clock.now()) }
           throw error
         }
-        // It is complete, but its name may not be on disk: the same marker again says what became of it.
-        if let failure { throw failure }
+        session.state.change { $0.finish(done, unfinished, at: Clock.now()) }
+        // It is complete, but its name may not be on disk: the same marker again tries to bring it there.
+        if let unfinished { throw unfinished.failure }
         return done
+      case .settle(let record, let unfinished):
+        do throws(StorageError) {
+          try settle(session, record, unfinished)
+        } catch {
+          session.state.change { state in
+            state.finish(record, unfinished, at: Clock.now())
+            state.error = error
+          }
+          throw error
+        }
+        session.state.change { $0.finish(record, nil, at: Clock.now()) }
+        return record
       case .wait, nil: continue
       }
     }
@@ -53,7 +67,7 @@ extension Storage {
 
   private func assemble(
     _ chunks: [ChunkSet.Chunk], of session: UploadSession, _ request: CompletionRequest, _ owner: Owner
-  ) throws(StorageError) -> (record: CompletionRecord, late: StorageError?) {
+  ) throws(StorageError) -> (record: CompletionRecord, unfinished: UnfinishedCompletion?) {
     let path = try request.path(session: session.name, at: Clock.now())
     try checkFree(path, request)
     let (folder, identity) = try StorageError.wrap("assembling \(path)") { () throws(Errno) in
@@ -66,8 +80,9 @@ extension Storage {
       do throws(StorageError) {
         let record = try assembly.check(against: request, path: path, chunks: chunks.count)
         let late = try publish(assembly, as: path, request, owner, record, in: folder)
+        if let late { return (record, UnfinishedCompletion(chunks: chunks, failure: late)) }
         finish(session, folder, identity, chunks, size: record.json.count)
-        return (record, late)
+        return (record, nil)
       } catch {
         // The error that matters is the one that is thrown; what stays staged goes at the next start.
         try? assembly.discard()
@@ -77,6 +92,19 @@ extension Storage {
       session.data.unseal()
       throw error
     }
+  }
+
+  /// Brings the name of an image onto the disk after all.
+  private func settle(
+    _ session: UploadSession, _ record: CompletionRecord, _ unfinished: UnfinishedCompletion
+  ) throws(StorageError) {
+    let path = try StoragePath(parsing: record.storagePath)
+    let (folder, identity) = try StorageError.wrap("bringing the name of \(path) onto the disk") { () throws(Errno) in
+      try Self.synchronizeFolders(of: path, in: root)
+      let folder = SharedDescriptor(try root.openFolder(Layout.uploadsPath + [session.name]))
+      return (folder, FileIdentity(try Sys.stat(folder)))
+    }
+    finish(session, folder, identity, unfinished.chunks, size: record.json.count)
   }
 
   /// Puts the image in place, with a note of it written down first.

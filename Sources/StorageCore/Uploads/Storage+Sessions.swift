@@ -83,7 +83,7 @@ extension Storage {
     guard let session = uploads.session(FileName(sessionID)) else {
       throw .system(.noSuchFileOrDirectory, doing: "completing session \(sessionID)")
     }
-    return try complete(session, request, owner: .ofThisProcess)
+    return try complete(session, request)
   }
 
   /// Ends a session and removes all that is in it.
@@ -109,10 +109,14 @@ extension Storage {
     return try uploads.began(name)
   }
 
-  /// Removes a session's folder and all in it; returns how many files that were.
-  func removeSession(_ session: UploadSession) throws(Errno) -> Int {
+  /// Removes a session's folder and all in it.
+  ///
+  /// - Parameter activity: when something last happened in it; if something has since, it stays.
+  /// - Returns: how many files that were; `nil` where it stays.
+  @discardableResult
+  func removeSession(_ session: UploadSession, ifIdleSince activity: Int64? = nil) throws(Errno) -> Int? {
     waitForChunkRemoval()
-    return try session.ending { () throws(Errno) in try removeContent(of: session) }
+    return try session.ending(ifIdleSince: activity) { () throws(Errno) in try removeContent(of: session) }
   }
 
   private func removeContent(of session: UploadSession) throws(Errno) -> Int {
@@ -152,6 +156,7 @@ extension Storage {
       let stat = try Sys.stat(held)
       try staging.discard(staged)
       pending.remove(name, in: folder)
+      pending.forgetFailure(staged)
       let size = observer?.unlinked(file, held) ?? Int64(stat.st_size)
       ledger.record(Tally() - Tally(size: size, count: 1), to: account, in: nil)
     }

@@ -114,8 +114,16 @@ package final class UploadSession: Sendable {
   }
 
   /// As ``changing(_:)``, for one that is to go, finished or not.
-  func ending<Result>(_ body: () throws(Errno) -> Result) throws(Errno) -> Result {
-    let mayEnd = state.change { $0.beginEnding() }
+  ///
+  /// - Parameter activity: when something last happened in it; `nil` is returned if something has since.
+  func ending<Result>(
+    ifIdleSince activity: Int64? = nil, _ body: () throws(Errno) -> Result
+  ) throws(Errno) -> Result? {
+    let (isIdle, mayEnd) = state.change { state in
+      let isIdle = activity.map { state.lastActivity == $0 && state.writers.isEmpty } ?? true
+      return (isIdle, isIdle && state.beginEnding())
+    }
+    guard isIdle else { return nil }
     guard mayEnd else { throw .resourceBusy }
     defer { state.change { $0.endMoving() } }
     return try body()

@@ -38,8 +38,10 @@ struct MountOptionTests {
     try withMount("-o", "auto_unmount") { m in
       // What is open is let go of from the highest number down, and the mount has to be dead before fusermount3 looks.
       let open = try m.sh(
-        "for n in /proc/$P/fd/*; do echo ${n##*/} $(readlink $n); done | sort -n | grep -o -e socket -e /dev/fuse | uniq",
-        ["P": "\(m.servers[0])"])
+        """
+        P=$(sed -n 's/^process //p' "$R/.mammofs/lock")
+        for n in /proc/$P/fd/*; do echo ${n##*/} $(readlink $n); done | sort -n | grep -o -e socket -e /dev/fuse | uniq
+        """)
       #expect(open.hasPrefix("socket\n/dev/fuse"))
       m.killServers()
       #expect(poll(seconds: 20) { !m.isMounted })

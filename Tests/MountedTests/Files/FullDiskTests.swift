@@ -120,4 +120,24 @@ struct FullDiskTests {
       try m.expectStatsAsWalked()
     }
   }
+
+  @Test("What is left of a file that missed a byte can be removed at once, and the figures are right")
+  func removedAtOnce() throws {
+    try withSmallDisk(megabytes: 40) { m in
+      try m.month()
+      try m.python(
+        #"""
+        path, recovered = M + "/images/user-7/2026/11/a.dcm", M + "/temp/processing/recovered"
+        def fill():
+            with open(path, "wb", buffering=0) as file:
+                while True: file.write(bytes(1 << 20))
+        for _ in range(6):
+            refused(errno.ENOSPC, fill)
+            # As it appears, so that its way there and its end meet.
+            subprocess.run(
+                ["sh", "-c", 'while test -e "$1" || test -e "$2"; do rm -rf "$2"; done', "-", path, recovered], check=True)
+        """#)
+      try m.expectStatsAsWalked()
+    }
+  }
 }

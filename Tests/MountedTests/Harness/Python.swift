@@ -17,7 +17,7 @@ extension MountedRoot {
   }
 
   private static let prelude = #"""
-    import ctypes, errno, fcntl, mmap, os, random, shutil, signal, socket, stat, subprocess, sys, time
+    import ctypes, errno, fcntl, mmap, os, random, re, shutil, signal, socket, stat, subprocess, sys, time
     M, R, D = os.environ["M"], os.environ["R"], os.environ["D"]
     libc = ctypes.CDLL(None, use_errno=True)
 

@@ -133,4 +133,52 @@ struct ScarcityTests {
       try m.expectStatsAsWalked()
     }
   }
+
+  @Test("A server that had no descriptors left hears the command line again once it has")
+  func commandLine() throws {
+    try withMount { m in
+      try m.python(
+        #"""
+        process = server()
+        def clean(): return subprocess.run([os.environ["B"], "cleanup", M, "--dry-run"], capture_output=True, timeout=20)
+        def limit(count): subprocess.run(["prlimit", f"--pid={process}", f"--nofile={count}:"], check=True)
+        assert clean().returncode == 0
+        before = subprocess.run(
+            ["prlimit", f"--pid={process}", "--nofile", "-o", "SOFT", "--noheadings"], capture_output=True, text=True
+        ).stdout.strip()
+        limit(10)
+        def accepts(thread):
+            try: return open(f"/proc/{process}/task/{thread}/syscall").read().startswith("43 ")
+            except OSError: return False
+        # The descriptor for this one is set aside already.
+        clean()
+        assert poll(lambda: not any(accepts(thread) for thread in os.listdir(f"/proc/{process}/task")))
+        limit(before)
+        assert clean().returncode == 0
+        """#)
+    }
+  }
+
+  @Test("More unfinished sessions than descriptors keep their chunks")
+  func manySessions() throws {
+    try withMount { m in
+      try m.python(
+        #"""
+        for index in range(150):
+            os.mkdir(f"{M}/temp/uploads/s{index}")
+            put(f"{M}/temp/uploads/s{index}/chunk_0", b"%d" % index)
+        """#)
+      try m.unmount()
+      try m.sh(
+        #"""
+        ulimit -n 90
+        capsh --drop=cap_sys_resource -- -c '"$B" mount "$M" --root "$R"'
+        """#)
+      try m.python(
+        #"""
+        for index in range(150): assert get(f"{M}/temp/uploads/s{index}/chunk_0") == b"%d" % index
+        assert get(M + "/.errors") == b""
+        """#)
+    }
+  }
 }

@@ -187,4 +187,34 @@ struct TakeOverTests {
       #expect(poll(seconds: 10) { m.servers.isEmpty })
     }
   }
+
+  @Test("A marker whose last close could not be told by itself completes its session, although the server died in it")
+  func markerClosedByExec() throws {
+    try withMount { m in
+      try m.python(
+        #"""
+        session = M + "/temp/uploads/s"
+        os.mkdir(session)
+        put(session + "/chunk_0", b"0" * 30000)
+        process = server()
+        tracer = subprocess.Popen(
+            ["strace", "-f", "-qq", "-p", str(process), "-o", "/dev/null", "-e", "trace=renameat2",
+             "-e", "inject=renameat2:signal=KILL:when=1"], stderr=subprocess.DEVNULL)
+        def is_traced(thread):
+            try: return "TracerPid:\t0\n" not in open(f"/proc/{process}/task/{thread}/status").read()
+            except FileNotFoundError: return True
+        assert poll(lambda: all(is_traced(thread) for thread in os.listdir(f"/proc/{process}/task")))
+        # exec closes what is not to be inherited, so that nobody is left to be asked.
+        subprocess.run([sys.executable, "-c", """if True:
+            import os, sys
+            os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644)
+            os.execv("/bin/true", ["true"])
+            """, session + "/.complete"], check=True)
+        assert poll(lambda: server() != process)
+        tracer.wait()
+        assert poll(lambda: '"complete"' in get(session + "/.stats").decode()), get(session + "/.stats")
+        assert get(M + "/temp/processing/s") == b"0" * 30000
+        """#)
+    }
+  }
 }

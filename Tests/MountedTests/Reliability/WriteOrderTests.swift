@@ -87,4 +87,42 @@ struct WriteOrderTests {
       assert re.search(done, calls).start() < re.search(r"unlinkat.*\"chunk_0\"", calls).start(), calls
       """#)
   }
+
+  @Test("An upload whose name the disk did not take keeps its chunks, and the same marker again brings it there")
+  func failedFolder() throws {
+    try withMount { m in
+      try m.python(
+        #"""
+        session, month = M + "/temp/uploads/s", M + "/images/user-7/2026/11"
+        os.makedirs(month)
+        os.mkdir(session)
+        put(session + "/chunk_0", bytes(10000))
+        process = server()
+        def traced(*options):
+            tracer = subprocess.Popen(
+                ["strace", "-f", "-qq", "-y", "-p", str(process), "-o", D + "/trace", "-e", "trace=fsync,renameat2",
+                 *options], stderr=subprocess.DEVNULL)
+            def is_traced(thread):
+                try: return "TracerPid:\t0\n" not in open(f"/proc/{process}/task/{thread}/status").read()
+                except FileNotFoundError: return True
+            assert poll(lambda: all(is_traced(thread) for thread in os.listdir(f"/proc/{process}/task")))
+            return tracer
+        def mark(): put(session + "/.complete", b"images/user-7/2026/11/a.dcm")
+        # The note, the session's folder, and then the image's.
+        tracer = traced("-e", "inject=fsync:error=EIO:when=3+")
+        for _ in range(2):
+            refused(errno.EIO, mark)
+            assert os.listdir(R + "/temp/uploads/s").count("chunk_0") == 1
+            assert '"error": "EIO' in get(session + "/.stats").decode()
+        tracer.terminate(); tracer.wait()
+        tracer = traced()
+        mark()
+        tracer.terminate(); tracer.wait()
+        calls = open(D + "/trace").read()
+        assert re.search(r"fsync\(\d+<[^>]*2026/11>", calls).start() < calls.index('".complete"'), calls
+        assert os.listdir(session) == [".complete"] and get(month + "/a.dcm") == bytes(10000)
+        """#)
+      try m.expectStatsAsWalked()
+    }
+  }
 }

@@ -119,4 +119,25 @@ struct PlacementTests {
           """#)
     }
   }
+
+  @Test("A chunk changes places with another chunk, not with a work name")
+  func exchanged() throws {
+    try withMount { m in
+      try m.python(
+        #"""
+        session = M + "/temp/uploads/s"
+        os.makedirs(M + "/images/user-7/2026/11")
+        os.mkdir(session)
+        a, b, w = (os.urandom(30000) for _ in range(3))
+        for name, part in [("chunk_0", a), ("chunk_1", b), (".w", w)]: put(f"{session}/{name}", part)
+        for one, other in [(".w", "chunk_0"), ("chunk_1", ".w")]:
+            refused(errno.EPERM, renameat2, f"{session}/{one}", f"{session}/{other}", 2)
+        renameat2(session + "/chunk_0", session + "/chunk_1", 2)
+        assert get(session + "/.w") == w and get(session + "/chunk_0") == b
+        os.unlink(session + "/.w")
+        put(session + "/.complete", b"images/user-7/2026/11/a.dcm")
+        assert get(M + "/images/user-7/2026/11/a.dcm") == b + a
+        """#)
+    }
+  }
 }

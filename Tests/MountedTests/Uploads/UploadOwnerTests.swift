@@ -50,4 +50,58 @@ struct UploadOwnerTests {
       }
     }
   }
+
+  @Test(
+    "only where its writer could have made it himself",
+    arguments: [
+      // A private folder, a file in it, a folder that cannot be searched, one that cannot be written.
+      ("images/user-1/2026/11/a.dcm", false), ("images/user-1/2026/11/new.dcm", false),
+      ("images/user-2/2026/11/a.dcm", false), ("temp/processing/private/a", false), ("", false),
+      // By a group of his, and in a folder that is open to all but for the files of others.
+      ("images/user-3/2026/11/a.dcm", true), ("images/user-3/2027/01/new.dcm", true),
+      ("images/user-4/2026/11/a.dcm", false), ("images/user-4/2026/11/new.dcm", true),
+    ])
+  func rights(target: String, isAllowed: Bool) throws {
+    try withMount("-o", "allow_other") { m in
+      try m.sh(
+        #"""
+        chmod 0755 "$M" "$M/images" "$M/temp" "$M/temp/processing"
+        chmod 0777 "$M/temp/uploads"
+        for user in 1 2 3 4; do
+          mkdir -p "$M/images/user-$user/2026/11"
+          echo old > "$M/images/user-$user/2026/11/a.dcm"
+        done
+        mkdir -p "$M/temp/processing/private"
+        echo old > "$M/temp/processing/private/a"
+        chmod 0700 "$M/images/user-1" "$M/temp/processing/private"
+        chmod -R a+rX "$M/images/user-2" "$M/images/user-4"
+        chgrp -R 5678 "$M/images/user-3"
+        chmod -R 0770 "$M/images/user-3"
+        chmod 1777 "$M/images/user-4/2026/11"
+        chmod 0755 "$D"
+        setpriv --reuid 1234 --regid 1234 --groups 5678 bash -eu << 'end'
+        for overwrite in true false; do
+          session=$M/temp/uploads/$overwrite
+          mkdir "$session"
+          echo new > "$session/chunk_0"
+          if test -z "$TARGET"; then marker=; else marker="{\"path\": \"$TARGET\", \"overwrite\": $overwrite}"; fi
+          printf %s "$marker" > "/tmp/marker.$$"
+          said=$(cp "/tmp/marker.$$" "$session/.complete" 2>&1) || true
+          rm "/tmp/marker.$$"
+          # That there is such a file is not for him to know.
+          case $ALLOWED$said in
+          true | true*"File exists" | false*"Permission denied") ;;
+          *) echo "$overwrite: $said" >&2; exit 1 ;;
+          esac
+          if test "$ALLOWED" = false; then test -e "$session/chunk_0"; fi
+        done
+        end
+        for file in user-1/2026/11/a.dcm user-2/2026/11/a.dcm user-4/2026/11/a.dcm; do
+          test "$(cat "$M/images/$file")" = old
+        done
+        test "$(cat "$M/temp/processing/private/a")" = old
+        """#, ["TARGET": target, "ALLOWED": isAllowed ? "true" : "false"])
+      if !isAllowed { #expect(try m.sh("cat \"$M/.errors\"").contains("EACCES you may not write")) }
+    }
+  }
 }

@@ -146,4 +146,18 @@ struct CutOffUploadTests {
       try storage.close()
     }
   }
+
+  @Test("what a session has received stays, if the session cannot be read now")
+  func unreadable() throws {
+    try withChunks { root in
+      try root.plant("\(Self.session)/completing", [])
+      #expect(link(root["\(Self.session)/completing"], root["second"]) == 0)
+      let storage = try root.storage()
+      #expect(String(decoding: storage.refusals.text, as: UTF8.self).contains("could not be read"))
+      try storage.close()
+      #expect(try root.bytes(Self.data) == [1, 2, 3, 4, 5, 6])
+      #expect(unlink(root["second"]) == 0)
+      #expect(try complete(try root.storage()).size == 6)
+    }
+  }
 }

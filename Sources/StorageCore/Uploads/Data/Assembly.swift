@@ -39,7 +39,7 @@ struct Assembly {
       let (parts, size) = try Self.parts(chunks, of: session, in: folder)
       let mode = try Sys.stat(parts[0].name, in: folder).st_mode & 0o7777
       var assembly: Assembly
-      if let data = session.data.existing, parts.allSatisfy({ $0.isInPlace || $0.place == nil }) {
+      if let data = try session.data.existing(), parts.allSatisfy({ $0.isInPlace || $0.place == nil }) {
         assembly = Assembly(folder: session.data.folder, name: session.data.name, file: data, size: size, isNew: false)
         try Self.copyIn(parts.filter { !$0.isInPlace }, of: folder, to: data, session)
         try Sys.truncate(data, to: size)
@@ -48,7 +48,7 @@ struct Assembly {
         assembly = Assembly(folder: staging.folder, name: new.name, file: new.descriptor, size: size, isNew: true)
         do throws(Errno) {
           for part in parts {
-            if let place = part.place, let data = session.data.existing {
+            if let place = part.place, let data = try session.data.existing() {
               try part.copy(from: data, at: place, to: new.descriptor)
             } else {
               try part.copy(from: SharedDescriptor(part.open(in: folder)), at: 0, to: new.descriptor)

@@ -12,7 +12,10 @@ final class SessionData: Sendable {
   private let state = Mutex(State())
 
   private struct State {
-    var file: SharedDescriptor?
+    /// Open as long as somebody has a chunk open, or completes: there may be more sessions than descriptors.
+    weak var file: SharedDescriptor?
+    /// There is one, open or not.
+    var isThere = false
     /// A completion is using it, or it is the image already: nothing of it may be taken away.
     var isSealed = false
     var canPlace = true
@@ -27,16 +30,36 @@ final class SessionData: Sendable {
   /// The file, made where it is missing.
   func file() throws(Errno) -> SharedDescriptor {
     try state.withLock { state throws(Errno) in
-      if let file = state.file { return file }
+      if let file = try open(&state) { return file }
       let file = SharedDescriptor(
         try Sys.openOwn(name, in: folder, O_RDWR | O_CREAT, mode: mode_t(Layout.fileMode)))
+      do throws(Errno) {
+        // A place that is given again has to be a hole first.
+        if try Sys.stat(file).st_size == 0 {
+          try Sys.allocate(file, mode: lx_FALLOC_FL_PUNCH_HOLE | lx_FALLOC_FL_KEEP_SIZE, offset: 0, length: 1)
+        }
+      } catch .notSupported {
+        try Sys.unlink(name, in: folder)
+        throw .notSupported
+      }
       state.file = file
+      state.isThere = true
       return file
     }
   }
 
   /// The file, if there is one.
-  var existing: SharedDescriptor? { state.withLock { $0.file } }
+  func existing() throws(Errno) -> SharedDescriptor? {
+    try state.withLock { state throws(Errno) in try open(&state) }
+  }
+
+  private func open(_ state: inout State) throws(Errno) -> SharedDescriptor? {
+    if let file = state.file { return file }
+    guard state.isThere else { return nil }
+    let file = SharedDescriptor(try Sys.open(name, in: folder, O_RDWR))
+    state.file = file
+    return file
+  }
 
   /// Whether chunks can be placed: the file system has attributes to note where they are.
   var canPlace: Bool { state.withLock { $0.canPlace && !$0.isSealed } }
@@ -50,7 +73,7 @@ final class SessionData: Sendable {
   /// Makes a hole; false where a completion is using the file.
   func punch(_ range: Range<Int64>) throws(Errno) -> Bool {
     try state.withLock { state throws(Errno) in
-      guard !state.isSealed, let file = state.file else { return false }
+      guard !state.isSealed, let file = try open(&state) else { return false }
       try Sys.punch(file, offset: range.lowerBound, length: range.upperBound - range.lowerBound)
       return true
     }
@@ -65,8 +88,11 @@ final class SessionData: Sendable {
   /// The session is gone, and what it received with it.
   func remove() throws(Errno) {
     let isThere = state.withLock { state in
-      defer { state.file = nil }
-      return state.file != nil
+      defer {
+        state.file = nil
+        state.isThere = false
+      }
+      return state.isThere
     }
     guard isThere else { return }
     do throws(Errno) { try Sys.unlink(name, in: folder) } catch .noSuchFileOrDirectory { return }
@@ -78,7 +104,10 @@ final class SessionData: Sendable {
   func reopen() throws(Errno) -> SharedDescriptor? {
     do throws(Errno) {
       let file = SharedDescriptor(try Sys.open(name, in: folder, O_RDWR))
-      state.withLock { $0.file = file }
+      state.withLock { state in
+        state.file = file
+        state.isThere = true
+      }
       return file
     } catch .noSuchFileOrDirectory {
       return nil
@@ -87,7 +116,7 @@ final class SessionData: Sendable {
 
   /// Takes away what no chunk has, so that it can be given out again.
   func trim(to used: IntervalSet) throws(Errno) {
-    guard let file = existing else { return }
+    guard let file = try existing() else { return }
     try Sys.truncate(file, to: used.end)
     for gap in used.gaps { try Sys.punch(file, offset: gap.lowerBound, length: gap.upperBound - gap.lowerBound) }
   }
@@ -97,7 +126,7 @@ final class SessionData: Sendable {
   func holds(_ place: ChunkPlace, size: Int64) -> Bool {
     guard size > 0 else { return true }
     let end = place.start + size
-    guard let file = existing, let stat = try? Sys.stat(file), Int64(stat.st_size) >= end else { return false }
+    guard let file = try? existing(), let stat = try? Sys.stat(file), Int64(stat.st_size) >= end else { return false }
     // What was read of a hole meanwhile would pass for data.
     Sys.forgetCached(file)
     return lseek(file.raw, off_t(place.start), lx_SEEK_HOLE) >= off_t(end) && place.hasEdges(size: size, in: file)

@@ -1,0 +1,111 @@
+import Testing
+
+/// What a write that failed leaves: the storage root lies on a small disk, which is filled and emptied meanwhile.
+@Suite("After a write that failed", .mounting, .needs("python3"), .timeLimit(.minutes(5)))
+struct FailedWriteTests {
+  private func withSmallDisk(_ body: (MountedRoot) throws -> Void) throws {
+    try withoutMount("--min-free", "10M", "--create") { m in
+      try m.sh("mount -t tmpfs -o size=100M tmpfs \"$R\"")
+      defer {
+        if m.isMounted { try? m.unmount() }
+        _ = try? m.sh("umount \"$R\"")
+      }
+      try m.mount()
+      try m.month()
+      try body(m)
+    }
+  }
+
+  private static let filling = #"""
+    month, session = M + "/images/user-7/2026/11", M + "/temp/uploads/s"
+    os.mkdir(session)
+    def fill():
+        with open(R + "/filler", "wb", buffering=0) as file:
+            try:
+                while file.write(bytes(1 << 20)) == 1 << 20: pass
+            except OSError: pass
+    def free(): os.unlink(R + "/filler")
+    def new(path): return os.open(path, os.O_CREAT | os.O_WRONLY, 0o644)
+    """#
+
+  @Test("a chunk that was saved before is as it was, also for the next server")
+  func savedChunk() throws {
+    try withSmallDisk { m in
+      try m.python(
+        Self.filling + "\n" + #"""
+          parts = [os.urandom(300000) for _ in range(3)]
+          for index, part in enumerate(parts): put(f"{session}/chunk_{index}", part)
+          fill()
+          fd = os.open(session + "/chunk_1", os.O_WRONLY)
+          refused(errno.ENOSPC, os.write, fd, b"X")
+          refused(errno.ENOSPC, os.close, fd)
+          free()
+          for _ in range(2):
+              assert get(session + "/chunk_1") == parts[1]
+              stats = get(session + "/.stats").decode()
+              assert '"chunks": 3' in stats and '"missing": []' in stats, stats
+              process = server()
+              os.kill(process, signal.SIGKILL)
+              assert poll(lambda: server() != process)
+          put(session + "/.complete", b"images/user-7/2026/11/a.dcm")
+          assert get(month + "/a.dcm") == b"".join(parts)
+          """#)
+    }
+  }
+
+  @Test("a new file does not get its name by the close of another who has it open", arguments: ["image", "chunk"])
+  func secondOpen(kind: String) throws {
+    try withSmallDisk { m in
+      try m.python(
+        Self.filling + "\n" + #"""
+          folder, name = (month, "a.dcm") if os.environ["KIND"] == "image" else (session, "chunk_0")
+          path = f"{folder}/{name}"
+          fill()
+          os.truncate(R + "/filler", os.stat(R + "/filler").st_size - (11 << 20))
+          first = new(path)
+          second = os.open(path, os.O_WRONLY)
+          os.write(first, bytes(100000))
+          free(); fill()
+          refused(errno.ENOSPC, os.write, first, bytes(100000))
+          refused(errno.ENOSPC, os.close, first)
+          free()
+          refused(errno.ENOSPC, os.close, second)
+          assert poll(lambda: not os.path.exists(path))
+          assert not os.path.exists(path.replace(M, R))
+          put(path, b"whole")
+          assert get(path) == b"whole"
+          """#, ["KIND": kind])
+      try m.expectStatsAsWalked()
+    }
+  }
+
+  @Test("a file with a work name does not become an image, until it is written anew")
+  func workName() throws {
+    try withSmallDisk { m in
+      try m.python(
+        Self.filling + "\n" + #"""
+          work, image = month + "/.a.dcm.Ab12Cd", month + "/a.dcm"
+          fill()
+          os.truncate(R + "/filler", os.stat(R + "/filler").st_size - (11 << 20))
+          fd = new(work)
+          os.write(fd, b"half")
+          free(); fill()
+          refused(errno.ENOSPC, os.write, fd, bytes(100000))
+          refused(errno.ENOSPC, os.close, fd)
+          free()
+          refused(errno.ENOSPC, os.rename, work, image)
+          assert not os.path.exists(image) and get(work) == b"half"
+          put(month + "/b.dcm", b"b")
+          refused(errno.ENOSPC, renameat2, work, month + "/b.dcm", 2)
+          assert "write it anew" in get(M + "/.errors").decode()
+          # Appending would leave what is missing.
+          with open(work, "ab", buffering=0) as file: file.write(b"more")
+          refused(errno.ENOSPC, os.rename, work, image)
+          put(work, b"whole")
+          os.rename(work, image)
+          assert get(image) == b"whole" and os.path.exists(image.replace(M, R))
+          """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+}
