@@ -8,6 +8,8 @@ struct VerificationReport {
   let isDone: Bool
   /// Files without a digest were to be given one.
   let isGiving: Bool
+  /// Those that could not be given one yet.
+  let notYet: Int
 
   /// Why the command fails, if it does.
   var failure: String? {
@@ -28,7 +30,9 @@ struct VerificationReport {
     if without > 0 {
       text += "\(counted(Int64(without), "file")) had no digest"
       if state.stale > 0 { text += " of what they hold now" }
-      text += isGiving ? ", \(state.given) given one\n" : "\n"
+      if isGiving { text += ", \(state.given) given one" }
+      if notYet > 0 { text += ", \(notYet) not yet: too young, or being changed" }
+      text += "\n"
     }
     if state.changing > 0 { text += "\(counted(Int64(state.changing), "file")) changed meanwhile\n" }
     return text
@@ -37,7 +41,7 @@ struct VerificationReport {
   var json: String {
     let figures = Figures(
       complete: isDone, verified: state.verified, withoutDigest: state.withoutDigest, stale: state.stale,
-      given: state.given, changing: state.changing,
+      given: state.given, notYet: notYet, changing: state.changing,
       damaged: state.damaged.map { Figures.Finding(path: $0.path, reason: $0.reason) },
       unreadable: state.unreadable.map { Figures.Finding(path: $0.path, reason: $0.reason) })
     let encoder = JSONEncoder()
@@ -57,6 +61,7 @@ struct VerificationReport {
     let withoutDigest: Int
     let stale: Int
     let given: Int
+    let notYet: Int
     let changing: Int
     let damaged: [Finding]
     let unreadable: [Finding]

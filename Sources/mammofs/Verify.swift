@@ -75,6 +75,8 @@ struct Verify: ParsableCommand {
       saved = Clock.monotonic()
       do throws(Errno) { try kept.save(state) } catch { failure = error }
     }
+    giver.settle()
+    state.given += giver.stored
     progress.finish()
     do throws(Errno) {
       if isDone { try kept.remove() } else { try kept.save(state) }
@@ -82,7 +84,7 @@ struct Verify: ParsableCommand {
       failure = error
     }
     if let failure { StandardError.write("mammofs: how far it is could not be kept: \(failure)\n") }
-    return VerificationReport(state: state, isDone: isDone, isGiving: !checkOnly)
+    return VerificationReport(state: state, isDone: isDone, isGiving: !checkOnly, notYet: giver.notYet)
   }
 }
 
@@ -91,37 +93,4 @@ final class StopSignal: Sendable {
   private let flag = Atomic(false)
   var isSet: Bool { flag.load(ordering: .relaxed) }
   func set() { flag.store(true, ordering: .relaxed) }
-}
-
-/// Sees to files without a digest: by itself, or by the server where the root is mounted.
-struct DigestGiver {
-  let storage: Storage
-  let mount: MountPoint?
-  let hasher: FileHasher
-  let isCheckingOnly: Bool
-  let progress: Progress
-
-  /// Whether the file has one now, or will in a moment; `nil` where that was interrupted.
-  func give(_ candidate: Verification.Candidate) throws(Errno) -> Bool? {
-    let size = Int64(candidate.stat.st_size)
-    guard !isCheckingOnly, !hasher.isCancelled() else {
-      progress.advance(size)
-      return hasher.isCancelled() ? nil : false
-    }
-    guard let mount else {
-      guard let sha256 = try hasher.sha256(of: candidate.file, size: size) else { return nil }
-      return try storage.give(Digest(sha256: sha256, of: candidate.stat), to: candidate.file)
-    }
-    progress.advance(size)
-    let path = candidate.path.map(\.description).joined(separator: "/")
-    while !hasher.isCancelled() {
-      switch ControlSocket.requestDigest(root: mount.root, of: path) {
-      case .waiting: return true
-      // Its queue is full, and it tells nobody when there is room again.
-      case .later: usleep(100_000)
-      case .refused, nil: return false
-      }
-    }
-    return nil
-  }
 }

@@ -4,32 +4,59 @@ internal import SystemPackage
 /// `mammofs verify` has the server of a mount give files their digests: nobody else may change anything then.
 extension ControlSocket {
   static let digestRequest = "digest "
+  static let digestQuestion = "digested "
 
-  /// What the server answers: `digest waiting`, `digest later` where too many wait, or why not.
-  func digest(of path: String) -> String {
-    guard !isReadOnly else { return "refused the storage root is mounted read-only\n" }
-    do {
-      let path = try StoragePath(parsing: path)
-      guard case .image = path.place else { return "refused \(path) is no image or thumbnail\n" }
-      let stat = try Sys.stat(path.fileName, in: try storage.root.openFolder(path.folder))
-      return storage.digests.want(FileIdentity(stat), at: path.names) ? "digest waiting\n" : "digest later\n"
-    } catch {
-      return "refused \(error)\n"
-    }
+  /// What the server says of a file's digest.
+  package enum DigestAnswer: String, Sendable {
+    /// It is there.
+    case given
+    /// The server is about to see to it.
+    case waiting
+    /// Too many wait; to be asked again.
+    case later
+    /// The file is open for writing, too young, or gone; or its digest could not be written.
+    case notYet
+    case refused
   }
 
-  package enum DigestAnswer: Sendable {
-    case waiting, later
-    case refused(String)
+  /// Looks at a file's digest and, where it has none and `asking`, leaves a note that it wants one.
+  func digest(of path: String, asking: Bool) -> DigestAnswer {
+    guard !isReadOnly, let path = try? StoragePath(parsing: path), case .image = path.place else { return .refused }
+    do throws(Errno) {
+      let file = try Sys.openUnnoticed(path.fileName, in: try storage.root.openFolder(path.folder))
+      let identity = FileIdentity(try Sys.stat(file))
+      switch try Digest.state(of: file) {
+      case .current, .cut: return .given
+      case .absent, .stale: break
+      }
+      // Its release leaves a note.
+      if storage.isOpenForWriting(identity) { return .notYet }
+      if asking, !storage.digests.ask(identity, at: path.names) { return .later }
+      // While it is on record it gets none.
+      if let staging = try? storage.staging, staging.isOnRecord(identity) { return .notYet }
+      if storage.digests.isAwaited(identity) { return .waiting }
+      // It may have been written since it was looked at.
+      switch try Digest.state(of: file) {
+      case .current, .cut: return .given
+      case .absent, .stale: return .notYet
+      }
+    } catch {
+      return .notYet
+    }
   }
 
   /// Asks the server that has `root` in use to give a file its digest; `nil` where none answers.
   package static func requestDigest(root: String, of path: String) -> DigestAnswer? {
-    guard let answer = ask(root: root, digestRequest + path) else { return nil }
-    switch answer {
-    case "digest waiting\n": return .waiting
-    case "digest later\n": return .later
-    default: return .refused(String(answer.split(separator: "\n").joined(separator: " ").dropFirst("refused ".count)))
-    }
+    answer(root, digestRequest + path)
+  }
+
+  /// Asks it how far that is.
+  package static func digestState(root: String, of path: String) -> DigestAnswer? {
+    answer(root, digestQuestion + path)
+  }
+
+  private static func answer(_ root: String, _ request: String) -> DigestAnswer? {
+    guard let answer = ask(root: root, request) else { return nil }
+    return answer.split(separator: "\n").first.flatMap { DigestAnswer(rawValue: String($0)) } ?? .refused
   }
 }

@@ -5,9 +5,9 @@ internal import SystemPackage
 
 /// How the command line reaches a running server: a socket in the storage root's private folder.
 ///
-/// One request a connection, a line: `cleanup SECONDS dry|real`, `digest PATH`, `process`, or
-/// `upgrade FORMAT PROGRAM`. The answer is
-/// lines of `key value`, or one that begins with `refused` and says why.
+/// One request a connection, a line: `cleanup SECONDS dry|real`, `digest PATH`, `digested PATH`, `process`, or
+/// `upgrade FORMAT PROGRAM`. The answer is lines of `key value`, one that begins with `refused` and says why, or of the
+/// two on digests a ``DigestAnswer``.
 package final class ControlSocket: Sendable {
   let storage: Storage
   private let housekeeping: Housekeeping
@@ -47,8 +47,9 @@ package final class ControlSocket: Sendable {
   private func answer(_ connection: CInt) {
     defer { close(connection) }
     let line = UnixSocket.readLine(connection)
-    if line.hasPrefix(Self.digestRequest) {
-      return UnixSocket.write(connection, digest(of: String(line.dropFirst(Self.digestRequest.count))))
+    for request in [Self.digestRequest, Self.digestQuestion] where line.hasPrefix(request) {
+      let answer = digest(of: String(line.dropFirst(request.count)), asking: request == Self.digestRequest)
+      return UnixSocket.write(connection, "\(answer)\n")
     }
     let words = line.split(separator: " ", maxSplits: 2)
     if line == "process" { return UnixSocket.write(connection, "process \(getpid())\n") }

@@ -33,6 +33,12 @@ struct DigestQueue {
     return true
   }
 
+  /// Puts a file at the end, unless it waits already: who asks again and again must not put off what is asked for.
+  mutating func ask(_ entry: Entry, at now: UInt64) -> Bool { isAwaited(entry.file) || add(entry, at: now) }
+
+  /// Whether a file waits or is being read.
+  func isAwaited(_ file: FileIdentity) -> Bool { paths[file] != nil || current == file && !isCurrentStale }
+
   /// A file is about to be changed: what waits for it, or is being read of it, is worth nothing.
   ///
   /// - Returns: whether it is being read.

@@ -38,17 +38,27 @@ package final class Digests: Sendable {
     }
   }
 
-  /// Leaves a note of a file that was published or changed.
+  /// Leaves a note of a file that was published or changed. Where there are too many, the next scrub sees to it.
   ///
   /// - Parameter path: where it is, from the root on.
-  /// - Returns: false where there are too many.
-  @discardableResult
-  package func want(_ file: FileIdentity, at path: @autoclosure () -> [FileName]) -> Bool {
-    guard isActive.load(ordering: .relaxed) else { return true }
+  package func want(_ file: FileIdentity, at path: @autoclosure () -> [FileName]) {
+    guard isActive.load(ordering: .relaxed) else { return }
     let entry = DigestQueue.Entry(file: file, path: path())
     let now = Clock.monotonic()
-    return queue.withLock { $0.add(entry, at: now) }
+    _ = queue.withLock { $0.add(entry, at: now) }
   }
+
+  /// Leaves a note of a file that was found without a digest, if there is none of it yet.
+  ///
+  /// - Returns: false where there are too many.
+  package func ask(_ file: FileIdentity, at path: [FileName]) -> Bool {
+    let entry = DigestQueue.Entry(file: file, path: path)
+    let now = Clock.monotonic()
+    return queue.withLock { $0.ask(entry, at: now) }
+  }
+
+  /// Whether there is a note of a file.
+  package func isAwaited(_ file: FileIdentity) -> Bool { queue.withLock { $0.isAwaited(file) } }
 
   /// Leaves a note of a file that an earlier run published, before digests are given.
   func wantFromBefore(_ file: FileIdentity, at path: [FileName]) {
@@ -70,7 +80,7 @@ package final class Digests: Sendable {
     Thread.start("digests") { [self] in
       while let entry = next() {
         do throws(Errno) {
-          if case .later = try process(entry, storage) { _ = want(entry.file, at: entry.path) }
+          if case .later = try process(entry, storage) { want(entry.file, at: entry.path) }
         } catch {
           note(error, entry, storage)
         }
@@ -176,5 +186,5 @@ extension Storage {
     }
   }
 
-  func isOpenForWriting(_ file: FileIdentity) -> Bool { observer?.isOpenForWriting(file) ?? false }
+  package func isOpenForWriting(_ file: FileIdentity) -> Bool { observer?.isOpenForWriting(file) ?? false }
 }

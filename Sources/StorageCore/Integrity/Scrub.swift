@@ -94,7 +94,7 @@ package final class Scrub: Sendable {
     let verification = Verification(root: storage.root) { [self] file, size throws(Errno) in
       try reader.sha256(of: file, size: size, hasher)
     } give: { [self] candidate in
-      while !storage.digests.want(FileIdentity(candidate.stat), at: candidate.path) {
+      while !storage.digests.ask(FileIdentity(candidate.stat), at: candidate.path) {
         guard pause(1) else { return nil }
       }
       return true

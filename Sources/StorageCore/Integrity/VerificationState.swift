@@ -17,7 +17,7 @@ package struct VerificationState: Codable, Equatable, Sendable {
   package var withoutDigest = 0
   /// Those whose digest was of an earlier content.
   package var stale = 0
-  /// How many of both were given one, or will be in a moment.
+  /// How many of both were given one; of a scrub, how many it had noted for one.
   package var given = 0
   /// Files that somebody was changing.
   package var changing = 0

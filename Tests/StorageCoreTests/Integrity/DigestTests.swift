@@ -74,6 +74,20 @@ struct DigestQueueTests {
     #expect(isReadNow && !queue.isCurrentGood)
   }
 
+  @Test("is not put off by being asked for what waits already")
+  func asked() {
+    var queue = DigestQueue()
+    let isTaken = queue.ask(entry(1), at: 0)
+    let isTakenAgain = queue.ask(entry(1), at: DigestQueue.delay - 1)
+    #expect(isTaken && isTakenAgain && queue.isAwaited(entry(1).file))
+    #expect(queue.take(at: DigestQueue.delay) == entry(1))
+    // It is being read.
+    let isKnown = queue.ask(entry(1), at: DigestQueue.delay)
+    #expect(isKnown && queue.count == 1)
+    _ = queue.drop(entry(1).file)
+    #expect(!queue.isAwaited(entry(1).file))
+  }
+
   @Test("takes so many and no more")
   func limit() {
     var queue = DigestQueue()
