@@ -70,11 +70,15 @@ struct Verify: ParsableCommand {
     }
     var saved = Clock.monotonic()
     var failure: Errno?
+    var told = state.findings.count
     let isDone = verification.run(&state) { state in
+      tell(state.findings[told...], target)
+      told = state.findings.count
       guard Clock.monotonic() - saved > 1_000_000_000 else { return }
       saved = Clock.monotonic()
       do throws(Errno) { try kept.save(state) } catch { failure = error }
     }
+    tell(state.findings[told...], target)
     giver.settle()
     state.given += giver.stored
     progress.finish()
@@ -85,6 +89,14 @@ struct Verify: ParsableCommand {
     }
     if let failure { StandardError.write("mammofs: how far it is could not be kept: \(failure)\n") }
     return VerificationReport(state: state, isDone: isDone, isGiving: !checkOnly, notYet: giver.notYet)
+  }
+
+  /// Has a mount show damage in `.errors` and count it in `.stats`.
+  private func tell(_ findings: ArraySlice<VerificationState.Finding>, _ target: VerificationTarget) {
+    guard let mount = target.mount else { return }
+    for finding in findings where !ControlSocket.tell(root: mount.root, finding) {
+      StandardError.write("mammofs: the server of \(mount.path) took no note of \(finding.path)\n")
+    }
   }
 }
 

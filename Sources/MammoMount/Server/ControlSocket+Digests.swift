@@ -1,7 +1,8 @@
-internal import StorageCore
+package import StorageCore
 internal import SystemPackage
 
-/// `mammofs verify` has the server of a mount give files their digests: nobody else may change anything then.
+/// `mammofs verify` has the server of a mount give files their digests, since nobody else may change anything then, and
+/// tells it of damage.
 extension ControlSocket {
   static let digestRequest = "digest "
   static let digestQuestion = "digested "
@@ -53,6 +54,27 @@ extension ControlSocket {
   /// Asks it how far that is.
   package static func digestState(root: String, of path: String) -> DigestAnswer? {
     answer(root, digestQuestion + path)
+  }
+
+  // MARK: Damage
+
+  /// `found ERRNO PATH\tREASON`: no path in the storage holds a control character.
+  static let findingRequest = "found "
+
+  /// Takes note of what `mammofs verify` found, as if the scrub had.
+  func noteFinding(_ text: Substring) -> String {
+    let halves = text.split(separator: "\t", maxSplits: 1)
+    let words = halves.first?.split(separator: " ", maxSplits: 1) ?? []
+    guard halves.count == 2, words.count == 2, let errno = CInt(words[0]) else { return "refused what is no finding\n" }
+    let path = String(words[1])
+    storage.digests.found(path)
+    storage.refusals.add(operation: "verify", path: path, errno: Errno(rawValue: errno), advice: String(halves[1]))
+    return "noted\n"
+  }
+
+  /// Tells the server that has `root` in use of damage; false where none takes note of it.
+  package static func tell(root: String, _ finding: VerificationState.Finding) -> Bool {
+    ask(root: root, "\(findingRequest)\(finding.error.rawValue) \(finding.path)\t\(finding.reason)") == "noted\n"
   }
 
   private static func answer(_ root: String, _ request: String) -> DigestAnswer? {

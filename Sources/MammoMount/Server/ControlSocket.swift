@@ -5,8 +5,8 @@ internal import SystemPackage
 
 /// How the command line reaches a running server: a socket in the storage root's private folder.
 ///
-/// One request a connection, a line: `cleanup SECONDS dry|real`, `digest PATH`, `digested PATH`, `process`, or
-/// `upgrade FORMAT PROGRAM`. The answer is lines of `key value`, one that begins with `refused` and says why, or of the
+/// One request a connection, a line: `cleanup SECONDS dry|real`, `digest PATH`, `digested PATH`,
+/// `found ERRNO PATH`, `process`, or `upgrade FORMAT PROGRAM`. The answer is lines of `key value`, one that begins with `refused` and says why, or of the
 /// two on digests a ``DigestAnswer``.
 package final class ControlSocket: Sendable {
   let storage: Storage
@@ -50,6 +50,9 @@ package final class ControlSocket: Sendable {
     for request in [Self.digestRequest, Self.digestQuestion] where line.hasPrefix(request) {
       let answer = digest(of: String(line.dropFirst(request.count)), asking: request == Self.digestRequest)
       return UnixSocket.write(connection, "\(answer)\n")
+    }
+    if line.hasPrefix(Self.findingRequest) {
+      return UnixSocket.write(connection, noteFinding(line.dropFirst(Self.findingRequest.count)))
     }
     let words = line.split(separator: " ", maxSplits: 2)
     if line == "process" { return UnixSocket.write(connection, "process \(getpid())\n") }

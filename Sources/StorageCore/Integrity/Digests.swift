@@ -16,26 +16,29 @@ package final class Digests: Sendable {
   private let reader = IdleReader()
   /// The last thing that kept a digest from being written: said once, not for each file.
   private let lastFailure = Mutex<Errno?>(nil)
-  private let scrubbed = Mutex(IntegrityFigures())
+  private let found = Mutex(FoundDamage())
   /// How often the notes are looked at. Waking the thread would be a system call for whoever leaves one.
   private static let beat: UInt64 = 1_000_000_000
 
   init() {}
 
-  /// How many files wait for theirs, and what the scrub found; `nil` while nobody sees to digests.
+  /// How many files wait for theirs, and what was found damaged; `nil` while nobody sees to digests.
   var figures: IntegrityFigures? {
     guard isActive.load(ordering: .relaxed) else { return nil }
-    var figures = scrubbed.withLock { $0 }
+    var figures = found.withLock { $0.figures }
     figures.pending = queue.withLock { $0.count }
     return figures
   }
 
   /// Tells what a scrub found so far.
   package func scrubbed(_ state: VerificationState?, lastEnd: Int64?) {
-    scrubbed.withLock { figures in
-      if let state { (figures.verified, figures.damaged) = (state.verified.count, state.findings.count) }
-      figures.lastScrub = lastEnd
-    }
+    found.withLock { $0.scrubbed(state, lastEnd: lastEnd) }
+  }
+
+  /// Tells of a file that `mammofs verify` found damaged, or could not read.
+  package func found(_ path: String) {
+    let now = Clock.now()
+    found.withLock { $0.found(path, at: now) }
   }
 
   /// Leaves a note of a file that was published or changed. Where there are too many, the next scrub sees to it.
@@ -140,6 +143,9 @@ package final class Digests: Sendable {
     guard let sha256 = try reader.sha256(of: file, size: Int64(stat.st_size), hasher) else { return .done }
     if try storage.give(Digest(sha256: sha256, of: stat), to: file, unless: { queue.withLock { !$0.isCurrentGood } }) {
       lastFailure.withLock { $0 = nil }
+      // What was damaged there was replaced.
+      let path = Layout.path(entry.path)
+      found.withLock { $0.replaced(path) }
     }
     return .done
   }

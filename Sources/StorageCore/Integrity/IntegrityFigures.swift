@@ -4,7 +4,7 @@ public struct IntegrityFigures: Hashable, Sendable {
   public var pending = 0
   /// Files that the scrub under way, or else the last one, found as they were stored.
   public var verified = 0
-  /// Those that it found damaged, or could not read.
+  /// Those that it, or `mammofs verify` since, found damaged or could not read.
   public var damaged = 0
   /// When the last scrub ended, in seconds since 1970.
   public var lastScrub: Int64?

@@ -115,6 +115,23 @@ struct VerifyTests {
     }
   }
 
+  @Test("What verify finds damaged the mount tells, too, until the file is replaced")
+  func told() throws {
+    try withMount { m in
+      try plant(m)
+      let path = "images/user-7/2026/01/4.dcm"
+      try damage(m, path)
+      for run in 1...2 {
+        _ = try report(m, "$M", status: 1)
+        #expect(try m.refusals().count { $0.contains(" verify \(path) EBADMSG is damaged: its bytes") } == run)
+        #expect(try Files.text(m[".stats"]).contains("\"damaged\": 1,"))
+      }
+      try Files.write("from a backup", to: m[path])
+      #expect(try poll(seconds: 30) { try Files.text(m[".stats"]).contains("\"damaged\": 0,") })
+      _ = try report(m, "$M")
+    }
+  }
+
   @Test("An interrupted run goes on where it stopped; --restart begins anew")
   func interrupted() throws {
     try withMount { m in

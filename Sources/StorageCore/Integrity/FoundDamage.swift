@@ -1,0 +1,37 @@
+/// What the scrub found and what `mammofs verify` told, each file once.
+struct FoundDamage {
+  private var verified = 0
+  private var lastEnd: Int64?
+  /// Files that the scrub under way, or else the last one, found damaged or could not read.
+  private var scrubbed: Set<String> = []
+  /// The pass they are of, and how many it had found.
+  private var pass: (started: Int64, findings: Int)?
+  /// Those that were told, and when, in seconds since 1970: until a scrub that began later has ended.
+  private var told: [String: Int64] = [:]
+
+  var figures: IntegrityFigures {
+    var figures = IntegrityFigures()
+    figures.verified = verified
+    figures.damaged = scrubbed.union(told.keys).count
+    figures.lastScrub = lastEnd
+    return figures
+  }
+
+  mutating func scrubbed(_ state: VerificationState?, lastEnd: Int64?) {
+    if let state {
+      verified = state.verified.count
+      // After each file, and there may be many findings.
+      if pass?.started != state.started || pass?.findings != state.findings.count {
+        pass = (state.started, state.findings.count)
+        scrubbed = Set(state.findings.map(\.path))
+      }
+      if lastEnd != self.lastEnd { told = told.filter { $0.value >= state.started } }
+    }
+    self.lastEnd = lastEnd
+  }
+
+  mutating func found(_ path: String, at moment: Int64) { told[path] = moment }
+
+  /// Other bytes are there, and have their digest.
+  mutating func replaced(_ path: String) { told[path] = nil }
+}
