@@ -15,7 +15,7 @@ struct HasSpace: ParsableCommand {
   var size: ByteCount
 
   func run() throws {
-    if let dead = MountPoint.dead(holding: MountPoint.resolved(path)) { throw Failure.serverDied(dead) }
+    if let dead = try MountPoint.dead(holding: MountPoint.resolved(path)) { throw Failure.serverDied(dead) }
     let available: Int64
     do throws(Errno) {
       let folder = try Sys.openFile(path)

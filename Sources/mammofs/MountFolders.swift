@@ -34,8 +34,8 @@ struct MountFolders {
 
   /// Checks, and changes nothing.
   init(root: String, mountPoint: String, newRoot: NewRoot) throws {
-    self.root = MountPoint.resolved(root)
-    self.mountPoint = MountPoint.resolved(mountPoint)
+    self.root = try MountPoint.resolved(root)
+    self.mountPoint = try MountPoint.resolved(mountPoint)
     before = Self.contents(of: self.root)
     try checkMountPoint(given: mountPoint)
     try Self.check(self.root, what: "storage root")

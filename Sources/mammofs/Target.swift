@@ -9,7 +9,7 @@ enum Target {
 
   init(_ path: String) throws {
     guard !path.isEmpty else { throw Failure("an empty path is neither a mount nor a storage root") }
-    let resolved = MountPoint.resolved(path)
+    let resolved = try MountPoint.resolved(path)
     if let dead = MountPoint.dead(holding: resolved) { throw Failure.serverDied(dead) }
     if let mount = MountPoint.at(resolved) ?? MountPoint.of(root: resolved) {
       // Its figures, and what is open in it, are known to the server only.

@@ -10,7 +10,7 @@ struct Unmount: ParsableCommand {
   var mountPoint: String
 
   func run() throws {
-    let path = MountPoint.resolved(mountPoint)
+    let path = try MountPoint.resolved(mountPoint)
     if MountPoint.at(path) != nil {
       MountPoint.freeFromDyingServers()
       // With nobody left in it, it went with its server.

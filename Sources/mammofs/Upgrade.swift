@@ -15,7 +15,7 @@ struct Upgrade: ParsableCommand {
   private static let patience: UInt64 = 30
 
   func run() throws {
-    let path = MountPoint.resolved(mountPoint)
+    let path = try MountPoint.resolved(mountPoint)
     guard let mount = MountPoint.at(path) else { throw Failure("no mammofs is mounted at \(mountPoint)") }
     if MountPoint.isDead(mount.path) { throw Failure.serverDied(mount) }
     let program = try Sys.realPath("/proc/self/exe")

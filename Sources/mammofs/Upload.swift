@@ -37,7 +37,7 @@ struct Upload: ParsableCommand {
   }
 
   func run() throws {
-    let path = MountPoint.resolved(self.mount)
+    let path = try MountPoint.resolved(self.mount)
     if let dead = MountPoint.dead(holding: path) { throw Failure.serverDied(dead) }
     guard let mount = MountPoint.at(path) else { throw Failure("no mammofs is mounted at \(self.mount)") }
     let source = try Failure.explaining("open \(file)") { () throws(Errno) in SharedDescriptor(try Sys.openFile(file)) }

@@ -15,7 +15,7 @@ struct VerificationTarget {
 
   init(_ path: String) throws {
     guard !path.isEmpty else { throw Failure("an empty path is neither a mount nor a storage root") }
-    let resolved = MountPoint.resolved(path)
+    let resolved = try MountPoint.resolved(path)
     if let dead = MountPoint.dead(holding: resolved) { throw Failure.serverDied(dead) }
     let mounts = MountPoint.all()
     if let mount = mounts.last(where: { MountPoint.isPath(resolved, in: $0.path) })

@@ -21,7 +21,9 @@ package enum MissingMount {
     let units = above(path).filter { folder in
       unitFolders.contains { access("\($0)/\(unitName(of: folder))", F_OK) == 0 }
     }
-    return missing(over: path, wanted: listed.map(MountPoint.resolved) + units, mounted: mounted)
+    // Absolute ones, all of them.
+    let wanted = listed.compactMap { try? MountPoint.resolved($0) }
+    return missing(over: path, wanted: wanted + units, mounted: mounted)
   }
 
   /// The innermost place that is wanted, unless something is mounted there or further in.

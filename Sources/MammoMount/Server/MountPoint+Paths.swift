@@ -1,5 +1,6 @@
 internal import Glibc
 internal import StorageCore
+internal import SystemPackage
 
 /// Paths as the kernel's list of mounts spells them.
 extension MountPoint {
@@ -7,10 +8,12 @@ extension MountPoint {
   ///
   /// But realpath gives up where something cannot be looked at: in a dead mount, or where a folder is yet to be made.
   /// From there on the path is taken as it is spelled.
-  package static func resolved(_ path: String) -> String {
+  ///
+  /// - Throws: for a relative path, where the working directory has no path itself.
+  package static func resolved(_ path: String) throws(ServerFailure) -> String {
     // As for the kernel, an empty path is no path, and not where one stands.
     if path.isEmpty { return "" }
-    var done = path.hasPrefix("/") ? [] : names(of: (try? Sys.realPath(".")) ?? "/")
+    var done = path.hasPrefix("/") ? [] : names(of: try workingDirectory(for: path))
     var left = Array(names(of: path).reversed())
     // As many as the kernel follows.
     var links = 40
@@ -34,6 +37,16 @@ extension MountPoint {
   /// Whether a path is a folder itself or lies somewhere below it.
   package static func isPath(_ path: String, in folder: String) -> Bool {
     path == folder || path.hasPrefix(folder == "/" ? "/" : folder + "/")
+  }
+
+  private static func workingDirectory(for path: String) throws(ServerFailure) -> String {
+    do throws(Errno) {
+      return try Sys.realPath(".")
+    } catch .noSuchFileOrDirectory {
+      throw ServerFailure("the working directory is gone, so \(path) means nothing; change to one that is there")
+    } catch {
+      throw ServerFailure("cannot look at the working directory: \(error)")
+    }
   }
 
   private static func names(of path: String) -> [Substring] { path.split(separator: "/") }

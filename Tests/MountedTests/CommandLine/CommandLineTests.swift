@@ -57,6 +57,22 @@ struct CommandLineTests {
     }
   }
 
+  @Test("A relative path in a working directory that is gone is refused")
+  func goneDirectory() throws {
+    try withMount { m in
+      for command in [
+        "mount new --root \"$R\"", "mount \"$D/new\"", "unmount mnt", "upgrade mnt", "stats mnt", "has-space . 1",
+        "cleanup mnt", "verify mnt", "upload in mnt --to temp/processing/a",
+      ] {
+        let outcome = try m.run("mkdir gone; cd gone; rmdir ../gone; \"$B\" \(command)")
+        #expect(outcome.status == 1 && outcome.errors.isOneLine, "\(command): \(outcome)")
+        #expect(outcome.errors.contains("the working directory is gone"), "\(command): \(outcome)")
+      }
+      #expect(!m.isMounted(at: "/new") && !Files.exists("/new"))
+      try m.sh("mkdir gone; cd gone; rmdir ../gone; \"$B\" stats \"$M\"")
+    }
+  }
+
   @Test("--help and --version succeed")
   func help() throws {
     try withoutMount { m in
