@@ -47,9 +47,10 @@ extension MountTree {
     try answering("link", parent, name) {
       let record = try self.node(node)
       guard !record.place.isVirtual else { throw StorageError.reserved(record.name.description) }
-      let file = try reach(node)
+      // Not for what is refused anyway: a finished session's marker is not to be reached.
+      let file = record.place == .workspaceEntry ? try reach(node) : nil
       return try inWorkspace(name, parent, caller) { name, folder throws(StorageError) in
-        guard record.place == .workspaceEntry else {
+        guard let file else {
           throw .crossesPlaces(rule: "an image has one name; copy it, or link files of temp/processing")
         }
         try StorageError.wrap("linking \(name)") { () throws(Errno) in

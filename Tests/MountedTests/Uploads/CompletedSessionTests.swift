@@ -44,6 +44,22 @@ struct CompletedSessionTests {
     }
   }
 
+  @Test("Its marker has one name: EPERM in the session, EXDEV elsewhere")
+  func linked() throws {
+    try withMount { m in
+      let upload = try Upload(m)
+      try upload.fill()
+      #expect(upload.mark(Self.target) == ErrnoName(0))
+      for round in 1...2 {
+        for name in ["other", ".other", "chunk_0"] {
+          try m.refuses(EPERM, at: "\(upload.path)/\(name)", operation: "link") { link(upload[".complete"], $0) }
+        }
+        try m.refuses(EXDEV, at: "temp/processing/other", operation: "link") { link(upload[".complete"], $0) }
+        if round == 1 { try m.remount() }
+      }
+    }
+  }
+
   @Test(
     "Its chunks are gone for whoever looks, however many there were", arguments: ["list", "look", "figures", "rmdir"])
   func manyChunks(first: String) throws {
