@@ -111,6 +111,9 @@ struct MountFolders {
       throw Failure("the storage root \(root) would be hidden by its own mount at \(mountPoint); choose another place")
     }
     let mounts = MountPoint.all()
+    if let mount = mounts.last(where: { MountPoint.isPath(root, in: $0.path) }) {
+      throw Failure("the storage root \(root) lies in the mammofs mount at \(mount.path); its own is \(mount.root)")
+    }
     if let root = ([root] + mounts.map(\.root)).first(where: { MountPoint.isPath(mountPoint, in: $0) }) {
       throw Failure("the mount point \(mountPoint) is inside the storage root \(root); choose another place")
     }

@@ -21,6 +21,7 @@ struct ChunkIndexTests {
     ] as [(FileName, UInt64)])
   func letters(name: FileName, value: UInt64) throws {
     #expect(try ChunkIndex(name) == ChunkIndex(value: value, spelling: .letters))
+    #expect(ChunkIndex(value: value, spelling: .letters).name == name.description)
   }
 
   @Test(

@@ -50,8 +50,9 @@ public struct StoragePath: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension StoragePath {
-  /// `imageId.extension`, or just the id where the extension is empty.
+  /// `imageId.extension`, or just the id where the extension is empty; its dot may be said or left out.
   static func imageName(_ imageID: String, _ fileExtension: String) -> String {
-    fileExtension.isEmpty ? imageID : "\(imageID).\(fileExtension)"
+    let fileExtension = fileExtension.hasPrefix(".") ? fileExtension.dropFirst() : fileExtension[...]
+    return fileExtension.isEmpty ? imageID : "\(imageID).\(fileExtension)"
   }
 }

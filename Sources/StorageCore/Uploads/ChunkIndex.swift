@@ -44,6 +44,25 @@ public struct ChunkIndex: Hashable, Sendable {
     }
   }
 
+  /// What a chunk of this index is called, without leading zeros.
+  var name: String { "chunk_" + (spelling == .number ? String(value) : letters) }
+
+  /// The reverse of ``value(ofLetters:)``.
+  private var letters: String {
+    var (rest, width, widenings) = (value, UInt64(26), 0)
+    while rest >= 25 * width {
+      rest -= 25 * width
+      width *= 26
+      widenings += 1
+    }
+    var letters: [UInt8] = []
+    for _ in 0..<widenings + 2 {
+      letters.append(UInt8(97 + rest % 26))
+      rest /= 26
+    }
+    return String(repeating: "z", count: widenings) + String(decoding: letters.reversed(), as: UTF8.self)
+  }
+
   /// The place of `split`'s letters in its order: `aa` … `yz`, `zaaa` … `zyzz`, `zzaaaa` …
   ///
   /// `split` widens by two letters before it would use up the last first letter, so that names go on sorting.

@@ -88,14 +88,26 @@ struct ChunkSet: Sendable {
     return missing
   }
 
+  /// The same as JSON has them: numbers, or the names that letters make.
+  var missingAsJSON: String {
+    let isNamed = spelling == .letters
+    return missing().map { isNamed ? "\"\(ChunkIndex(value: $0, spelling: .letters).name)\"" : String($0) }
+      .joined(separator: ", ")
+  }
+
   /// Whether the chunks are those that a completion asks for.
   func check(against request: CompletionRequest) throws(StorageError) {
     guard !chunks.isEmpty else { throw .chunksMissing("the session has no chunks; write chunk_0 first") }
     let missing = missing(limit: 5)
     guard missing.isEmpty else {
-      let list = missing.map(String.init).joined(separator: ", ")
+      let list =
+        if spelling == .letters {
+          missing.map { ChunkIndex(value: $0, spelling: .letters).name }.joined(separator: ", ")
+        } else {
+          "chunk " + missing.map(String.init).joined(separator: ", ")
+        }
       throw .chunksMissing(
-        "missing chunk \(list)\(missing.count == 5 ? ", …" : ""); send it and write the marker again")
+        "missing \(list)\(missing.count == 5 ? ", …" : ""); send it and write the marker again")
     }
     if let total = request.totalChunks, total != count {
       throw .chunksMissing("the session has \(count) chunks, the marker says \(total); send what is missing")

@@ -29,6 +29,8 @@ public struct CompletionRequest: Hashable, Sendable {
     guard bytes.count <= Self.longestMarker else {
       throw .badMarker("a marker holds a path or a JSON object, at most \(Self.longestMarker) bytes")
     }
+    // Some editors begin a text with U+FEFF, which nobody sees.
+    let bytes = bytes.starts(with: "\u{FEFF}".utf8) ? bytes.dropFirst(3) : bytes[...]
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw .badMarker("the marker is not UTF-8; write a path or a JSON object")
     }
@@ -65,11 +67,11 @@ public struct CompletionRequest: Hashable, Sendable {
     } else {
       throw .badMarker("the marker's JSON needs path, or userId and imageId (and extension)")
     }
-    guard (fields.totalChunks ?? 0) >= 0, (fields.size ?? 0) >= 0 else {
+    guard (fields.totalChunks?.value ?? 0) >= 0, (fields.size?.value ?? 0) >= 0 else {
       throw .badMarker("totalChunks and size are not negative")
     }
-    totalChunks = fields.totalChunks
-    size = fields.size
+    totalChunks = fields.totalChunks.map { Int($0.value) }
+    size = fields.size?.value
     overwrite = fields.overwrite ?? false
     if let digest = fields.sha256?.lowercased() {
       guard digest.utf8.count == 64, digest.utf8.allSatisfy({ NameRules.isDigit($0) || (97...102).contains($0) }) else {
@@ -84,10 +86,27 @@ public struct CompletionRequest: Hashable, Sendable {
     var imageId: String?
     var `extension`: String?
     var path: String?
-    var totalChunks: Int?
-    var size: Int64?
+    var totalChunks: Count?
+    var size: Count?
     var sha256: String?
     var overwrite: Bool?
+  }
+
+  /// A whole number. Of one that is none, or is too large, the decoder by itself says what it says of broken JSON.
+  private struct Count: Decodable {
+    let value: Int64
+
+    init(from decoder: any Decoder) throws {
+      do {
+        value = try decoder.singleValueContainer().decode(Int64.self)
+      } catch let error as DecodingError {
+        throw error
+      } catch {
+        // Passed on as it is, this would come out as an error of no key.
+        throw DecodingError.dataCorrupted(
+          DecodingError.Context(codingPath: decoder.codingPath, debugDescription: "\(error)"))
+      }
+    }
   }
 
   /// A path that can hold the file.
@@ -111,6 +130,8 @@ public struct CompletionRequest: Hashable, Sendable {
     case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context),
       DecodingError.keyNotFound(_, let context):
       "'\(context.codingPath.map(\.stringValue).joined(separator: "."))' has the wrong type"
+    case DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty:
+      "'\(context.codingPath.map(\.stringValue).joined(separator: "."))' is not a whole number, or too large a one"
     default: "it is not valid JSON"
     }
   }

@@ -185,14 +185,13 @@ package final class UploadSession: Sendable {
       var chunks = state.chunks.count
       var bytes = state.chunks.bytes
       if case .complete(let record, _) = state.phase { (chunks, bytes) = (record.chunks, record.size) }
-      let missing = state.chunks.missing().map(String.init).joined(separator: ", ")
       let error = state.error.map { "\"\(Self.escaped("\($0.errno.symbol): \($0.advice)"))\"" } ?? "null"
       return """
         {
           "state": "\(state.phaseName)",
           "chunks": \(chunks),
           "bytes": \(bytes),
-          "missing": [\(missing)],
+          "missing": [\(state.chunks.missingAsJSON)],
           "lastActivity": "\(Clock.timestamp(at: state.lastActivity))",
           "error": \(error)
         }

@@ -35,6 +35,18 @@ struct RefusedMountTests {
     }
   }
 
+  @Test("A storage root that is itself a mount, or in one")
+  func mountAsRoot() throws {
+    try withMount { m in
+      for root in ["\"$M\"", "\"$M/temp/processing\""] {
+        for options in ["", "--create"] {
+          try refuses(
+            m, "\"$B\" mount new --root \(root) \(options)", says: "lies in the mammofs mount at \(m.mountPoint)")
+        }
+      }
+    }
+  }
+
   @Test("Places where nothing can be mounted or kept")
   func badPlaces() throws {
     try withoutMount { m in

@@ -30,10 +30,23 @@ struct Stats: Decodable {
 
 /// What `temp/uploads/S/.stats` says.
 struct SessionStats: Decodable {
+  /// A number, or a name where the chunks have letters.
+  struct Chunk: Decodable, Equatable, ExpressibleByIntegerLiteral, ExpressibleByStringLiteral {
+    let name: String
+
+    init(integerLiteral number: Int) { name = "\(number)" }
+    init(stringLiteral name: String) { self.name = name }
+
+    init(from decoder: any Decoder) throws {
+      let value = try decoder.singleValueContainer()
+      name = try (try? value.decode(Int.self)).map { "\($0)" } ?? "\"\(value.decode(String.self))\""
+    }
+  }
+
   let state: String
   let chunks: Int
   let bytes: Int
-  let missing: [Int]
+  let missing: [Chunk]
   let error: String?
 
   init(json: String) throws { self = try JSONDecoder().decode(SessionStats.self, from: Data(json.utf8)) }

@@ -34,7 +34,7 @@ struct MarkerRefusalTests {
       try upload.expectRefused(Self.target, ENODATA)
       let letters = try Upload(m, "letters")
       try letters.write([1], to: "chunk_ab")
-      try letters.expectRefused(Self.target, ENODATA)
+      try letters.expectRefused(Self.target, ENODATA, says: "missing chunk_aa; send it")
     }
   }
 

@@ -94,6 +94,15 @@ struct BadMarkerTests {
     refused(#"{"path": "temp/processing/a", \#(field)}"#)
   }
 
+  @Test(
+    "a number that is none to count by is not taken for broken JSON",
+    arguments: ["6.5", "1180591620717411303424", "1e400"])
+  func numbers(number: String) {
+    for key in ["size", "totalChunks"] {
+      refused(#"{"path": "temp/processing/a", "\#(key)": \#(number)}"#, says: "'\(key)' is not a whole number")
+    }
+  }
+
   @Test("bytes that are not UTF-8")
   func notUTF8() {
     for bytes in [[0xFF], Array("temp/processing/".utf8) + [0xC3], [0xFF, 0xFE, 0x7B, 0]] as [[UInt8]] {

@@ -43,6 +43,19 @@ struct MarkerTests {
       try parse(#"{"userId": "7", "imageId": "IM000001"}"#).target == .filed(userID: "7", fileName: "IM000001"))
   }
 
+  @Test("the extension may be given with its dot")
+  func dottedExtension() throws {
+    let request = try parse(#"{"userId": "7", "imageId": "scan", "extension": ".dcm"}"#)
+    #expect(request.target == .filed(userID: "7", fileName: "scan.dcm"))
+  }
+
+  @Test(
+    "a mark of byte order before it does not count",
+    arguments: ["", "images/user-7/2026/11/a.dcm", #"{"path": "images/user-7/2026/11/a.dcm"}"#])
+  func byteOrderMark(text: String) throws {
+    #expect(try parse("\u{FEFF}" + text) == parse(text))
+  }
+
   @Test("the workspace's file has the session's name")
   func workspace() throws {
     #expect(try CompletionRequest(.workspace).path(session: "S-1", at: 0).description == "temp/processing/S-1")
