@@ -11,39 +11,87 @@ final class ChunkedUpload: Sendable {
   let size: Int64
   let chunkSize: Int64
   let session: String
+  private let mount: String
   private let folder: String
   private let progress: Progress
+  private let isStopping: StopSignal
   private let next = Atomic<Int64>(0)
   private let failure = Mutex<Failure?>(nil)
 
-  init(source: SharedDescriptor, size: Int64, chunkSize: Int64, mount: String, progress: Progress) {
+  init(
+    source: SharedDescriptor, size: Int64, chunkSize: Int64, mount: String, progress: Progress, isStopping: StopSignal
+  ) {
     self.source = source
     self.size = size
     self.chunkSize = chunkSize
     self.progress = progress
+    self.isStopping = isStopping
+    self.mount = mount
     session = "upload-\(getpid())-\(Clock.monotonic())"
     folder = "\(mount)/temp/uploads/\(session)"
   }
 
   /// An empty file is one empty chunk.
-  var chunks: Int64 { max(1, (size + chunkSize - 1) / chunkSize) }
+  var chunks: Int64 { size == 0 ? 1 : (size - 1) / chunkSize + 1 }
 
   func run(jobs: Int, to path: String, overwrite: Bool, checksDigest: Bool) throws {
+    try check(path, overwrite: overwrite)
     guard mkdir(folder, 0o750) == 0 else {
       throw Failure("cannot open an upload session in the mount: \(Errno(rawValue: errno))")
     }
     do {
       try sendAll(jobs)
-      try complete(
-        Marker(
-          path: path, totalChunks: chunks, size: size, sha256: checksDigest ? try digest() : nil, overwrite: overwrite))
+      let sha256 = checksDigest ? try digest() : nil
+      // From here on it is the server's.
+      if isStopping.isSet { throw Interruption() }
+      try complete(Marker(path: path, totalChunks: chunks, size: size, sha256: sha256, overwrite: overwrite))
     } catch {
-      abort()
-      throw error
+      let isGone = abort()
+      guard error is Interruption else { throw error }
+      throw Failure(
+        isGone
+          ? "interrupted; nothing of it is kept"
+          : "interrupted; what stays in \(folder) goes with the idle sessions, or by rm -r")
     }
     // The result has been told; a session that stays for a while does no harm.
     rmdir(folder)
   }
+
+  // MARK: Before anything is sent
+
+  /// What can be known of the target before everything is sent for nothing. The marker is checked all the same.
+  private func check(_ text: String, overwrite: Bool) throws {
+    guard UInt64(chunks) <= ChunkIndex.largest + 1 else {
+      throw Failure(
+        "that takes \(chunks) chunks, and a session has \(ChunkIndex.largest + 1) at most; choose a larger --chunk-size"
+      )
+    }
+    let path: StoragePath
+    do throws(StorageError) {
+      path = try CompletionRequest.target(text)
+    } catch {
+      throw Failure("the upload was refused: \(error)")
+    }
+    var there = stat()
+    for count in 1..<path.names.count {
+      let folder = path.names.prefix(count).map(\.description).joined(separator: "/")
+      guard lstat("\(mount)/\(folder)", &there) == 0 else { return }
+      guard there.st_mode & S_IFMT == S_IFDIR else {
+        throw Failure("the upload was refused: \(folder) is no folder; choose another place")
+      }
+    }
+    guard lstat("\(mount)/\(path)", &there) == 0 else { return }
+    guard there.st_mode & S_IFMT == S_IFREG else {
+      throw Failure("the upload was refused: \(path) is a folder or a special file; choose another name")
+    }
+    guard overwrite else { throw Failure("the upload was refused: \(Self.exists(text))") }
+  }
+
+  private static func exists(_ path: String) -> String {
+    "\(path) exists; choose another name, or replace it with --overwrite"
+  }
+
+  // MARK: Sending
 
   private func sendAll(_ jobs: Int) throws {
     let left = Monitor(jobs)
@@ -55,12 +103,13 @@ final class ChunkedUpload: Sendable {
     }
     _ = left.wait(until: nil) { left, _ in left == 0 ? () : nil }
     progress.finish()
+    if isStopping.isSet { throw Interruption() }
     if let failure = failure.withLock({ $0 }) { throw failure }
   }
 
   /// Sends chunks until there are no more.
   private func work() {
-    while failure.withLock({ $0 == nil }) {
+    while failure.withLock({ $0 == nil }), !isStopping.isSet {
       let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
       guard index < chunks else { return }
       do throws(Errno) {
@@ -73,13 +122,14 @@ final class ChunkedUpload: Sendable {
 
   private func send(_ index: Int64) throws(Errno) {
     let target = try Sys.createFile("\(folder)/chunk_\(index)")
-    let end = min(size, (index + 1) * chunkSize)
-    var offset = index * chunkSize
-    while offset < end {
+    let start = index * chunkSize
+    let end = start + min(chunkSize, size - start)
+    var offset = start
+    while offset < end, !isStopping.isSet {
       let piece = try Sys.readAll(source, from: offset, limit: Int(min(1 << 20, end - offset)))
       // The file became shorter meanwhile; the completion notices.
       if piece.isEmpty { break }
-      try Sys.writeAll(target, at: offset - index * chunkSize, piece)
+      try Sys.writeAll(target, at: offset - start, piece)
       offset += Int64(piece.count)
       progress.advance(Int64(piece.count))
     }
@@ -90,6 +140,7 @@ final class ChunkedUpload: Sendable {
     var hash = SHA256()
     var offset: Int64 = 0
     while true {
+      if isStopping.isSet { throw Interruption() }
       let from = offset
       let piece = try Failure.explaining("read the file") { () throws(Errno) in
         try Sys.readAll(source, from: from, limit: 1 << 20)
@@ -116,7 +167,7 @@ final class ChunkedUpload: Sendable {
   /// Why the session was not completed, and what to do about it here, where nobody writes markers by hand.
   private func reason(_ error: Errno, _ marker: Marker) -> String {
     if error == .fileExists, !marker.overwrite {
-      return "\(marker.path) exists; choose another name, or replace it with --overwrite"
+      return Self.exists(marker.path)
     }
     guard let file = try? Sys.openFile("\(folder)/.stats"), let bytes = try? Sys.readUnsized(file),
       let said = try? JSONDecoder().decode(SessionFigures.self, from: Data(bytes)).error
@@ -124,12 +175,15 @@ final class ChunkedUpload: Sendable {
     return said
   }
 
-  private func abort() {
-    // What stays is cleaned up with the idle sessions.
+  /// Whether all of it is gone; what stays is cleaned up with the idle sessions.
+  private func abort() -> Bool {
     for index in 0..<min(next.load(ordering: .relaxed), chunks) { unlink("\(folder)/chunk_\(index)") }
-    rmdir(folder)
+    return rmdir(folder) == 0
   }
 }
+
+/// Somebody wants it to end.
+private struct Interruption: Error {}
 
 /// What the marker says.
 private struct Marker: Encodable {

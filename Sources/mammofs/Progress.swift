@@ -1,6 +1,7 @@
 import StorageCore
 
-/// How far an upload is: a bar on a terminal, else a line each ten per cent. On standard error.
+/// How far an upload or a verification is: a bar on standard error, if that is a terminal, else nothing. What a program
+/// finds there is a complaint.
 final class Progress: Sendable {
   private let total: Int64
   private let isTerminal = StandardError.isTerminal
@@ -8,7 +9,7 @@ final class Progress: Sendable {
 
   private struct State {
     var done: Int64 = 0
-    /// The last step that was shown, in per cent.
+    /// What was shown last, in per cent.
     var shown = -1
   }
 
@@ -16,13 +17,13 @@ final class Progress: Sendable {
   init(total: Int64) { self.total = total }
 
   func advance(_ bytes: Int64) {
+    guard isTerminal else { return }
     let percent = state.withLock { state -> Int? in
       state.done += bytes
       let percent = total == 0 ? 100 : Int(state.done * 100 / total)
-      let step = isTerminal ? percent : percent / 10 * 10
-      guard step > state.shown else { return nil }
-      state.shown = step
-      return step
+      guard percent > state.shown else { return nil }
+      state.shown = percent
+      return percent
     }
     if let percent { show(percent) }
   }
@@ -32,10 +33,6 @@ final class Progress: Sendable {
   }
 
   private func show(_ percent: Int) {
-    guard isTerminal else {
-      StandardError.write("\(percent)% of \(ByteCount(bytes: total).text)\n")
-      return
-    }
     let filled = percent * 40 / 100
     let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: 40 - filled)
     StandardError.write("\r\(bar) \(percent)% of \(ByteCount(bytes: total).text)")

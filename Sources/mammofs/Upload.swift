@@ -37,6 +37,7 @@ struct Upload: ParsableCommand {
   }
 
   func run() throws {
+    let isStopping = StopSignal()
     let path = try MountPoint.resolved(self.mount)
     if let dead = MountPoint.dead(holding: path) { throw Failure.serverDied(dead) }
     guard let mount = MountPoint.at(path) else { throw Failure("no mammofs is mounted at \(self.mount)") }
@@ -45,7 +46,7 @@ struct Upload: ParsableCommand {
     guard stat.st_mode & S_IFMT == S_IFREG else { throw Failure("\(file) is not a regular file") }
     let upload = ChunkedUpload(
       source: source, size: Int64(stat.st_size), chunkSize: chunkSize.bytes, mount: mount.path,
-      progress: Progress(total: Int64(stat.st_size)))
+      progress: Progress(total: Int64(stat.st_size)), isStopping: isStopping)
     try upload.run(jobs: jobs, to: to, overwrite: overwrite, checksDigest: checksDigest)
     print("\(to)  \(ByteCount(bytes: Int64(stat.st_size)).text) in \(counted(upload.chunks, "chunk"))")
   }

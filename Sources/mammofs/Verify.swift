@@ -1,9 +1,6 @@
 import ArgumentParser
-import CLinux
-import Glibc
 import MammoMount
 import StorageCore
-import Synchronization
 import SystemPackage
 
 struct Verify: ParsableCommand {
@@ -28,13 +25,7 @@ struct Verify: ParsableCommand {
   var json = false
 
   func run() throws {
-    // Before any thread is started, because threads inherit which signals wait.
-    let signals = lx_signalfd_for_end()
     let isStopping = StopSignal()
-    StorageCore.Thread.start("signals") {
-      var record = [UInt8](repeating: 0, count: 128)
-      if read(signals, &record, record.count) > 0 { isStopping.set() }
-    }
     let target = try VerificationTarget(path)
     let report: VerificationReport
     if target.mount != nil {
@@ -98,11 +89,4 @@ struct Verify: ParsableCommand {
       StandardError.write("mammofs: the server of \(mount.path) took no note of \(finding.path)\n")
     }
   }
-}
-
-/// Set once, by a signal.
-final class StopSignal: Sendable {
-  private let flag = Atomic(false)
-  var isSet: Bool { flag.load(ordering: .relaxed) }
-  func set() { flag.store(true, ordering: .relaxed) }
 }

@@ -110,7 +110,7 @@ public struct CompletionRequest: Hashable, Sendable {
   }
 
   /// A path that can hold the file.
-  private static func target(_ text: String) throws(StorageError) -> StoragePath {
+  package static func target(_ text: String) throws(StorageError) -> StoragePath {
     let path = try marking { () throws(StorageError) in try StoragePath(parsing: text) }
     switch path.place {
     case .image, .workspaceEntry: return path
