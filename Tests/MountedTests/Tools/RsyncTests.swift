@@ -31,6 +31,28 @@ struct RsyncTests {
     }
   }
 
+  @Test("What wants folders in month folders copies nothing there, as the README says, and harms nothing")
+  func folders() throws {
+    try withMount { m in
+      try m.month()
+      try m.sh(
+        #"""
+        echo x > a.dcm
+        month="$M/images/user-7/2026/11"
+        rsync -a --delay-updates a.dcm "$month/" 2> said || true
+        test -s said
+        test -z "$(ls -A "$month")"
+        rsync -a --partial-dir=.part a.dcm "$month/"
+        cmp a.dcm "$month/a.dcm"
+        rsync -a --exclude=/.stats --exclude=/.errors "$M/" out/
+        tar -C "$M" --exclude=./.stats --exclude=./.errors -cf out.tar .
+        test "$(ls -A out | xargs)" = "images temp thumbnails"
+        fails grep -q '\.stats' <(tar -tf out.tar)
+        rsync -a out/ "$M/"
+        """#)
+    }
+  }
+
   @Test("rsync updates, deletes, appends and writes in place")
   func updates() throws {
     try withMount { m in
