@@ -121,9 +121,28 @@ package final class SharedState: @unchecked Sendable {
   package var device: CInt { load(at: Offset.device, as: CInt.self) }
 
   /// A descriptor that holds the storage root's lock until nobody has this state any more; -1 before there is one.
-  var lock: CInt {
+  private(set) var lock: CInt {
     get { load(at: Offset.lock, as: CInt.self) }
     set { store(newValue, at: Offset.lock) }
+  }
+
+  /// Sets the numbers of the two descriptors aside that have to be closed last, before anything else is opened: Linux
+  /// lets go of what a process had open from the highest number down. So whoever waits for the lock finds the storage
+  /// root free, and `fusermount3`, which leaves a mount alone that is not quite dead when its socket ends, finds it dead.
+  func setNumbersAside(forCompanion: Bool) {
+    lock = (try? Sys.duplicate(descriptor)) ?? -1
+    if forCompanion { companion = (try? Sys.duplicate(descriptor)) ?? -1 }
+  }
+
+  /// Holds the storage root's lock.
+  func keep(lock descriptor: CInt) throws(Errno) {
+    let copy = try Sys.duplicate(descriptor)
+    if lock < 0 || lx_move_descriptor(copy, lock) != 0 { lock = copy }
+  }
+
+  /// Keeps the socket to `fusermount3`.
+  func keep(companion descriptor: CInt) {
+    if companion < 0 || lx_move_descriptor(descriptor, companion) != 0 { companion = descriptor }
   }
 
   /// Lets go of the storage root, of which nothing came.
@@ -134,11 +153,7 @@ package final class SharedState: @unchecked Sendable {
   }
 
   /// The socket by whose end `fusermount3` knows that it is to unmount (`-o auto_unmount`); -1 where there is none.
-  ///
-  /// Its number is set aside before anything else is opened, so that it is lower than the mounted descriptor's:
-  /// Linux lets go of what a killed process had open from the highest number down, and `fusermount3` leaves a mount
-  /// alone that is not quite dead when it looks.
-  var companion: CInt {
+  private(set) var companion: CInt {
     get { load(at: Offset.companion, as: CInt.self) }
     set { store(newValue, at: Offset.companion) }
   }

@@ -48,9 +48,7 @@ package final class MountServer: Sendable {
     self.logger = logger
     self.state = state
     let heritage = state.phase == .serving ? Heritage(state) : nil
-    if heritage == nil, options.flags.unmountsByItself {
-      state.companion = (try? Sys.duplicate(state.descriptor)) ?? -1
-    }
+    if heritage == nil { state.setNumbersAside(forCompanion: options.flags.unmountsByItself) }
     // Modes are the callers' business.
     umask(0)
     let descriptors = Int(clamping: lx_raise_descriptor_limit())
@@ -60,8 +58,8 @@ package final class MountServer: Sendable {
       let staged = try Self.take(storage, for: options.mountPoint, heritage)
       // A copy that nobody closes: the root is in use until the supervisor, too, has ended.
       let lock = storage.lockDescriptor
-      state.lock = try StorageError.wrap("keeping the storage root's lock") { () throws(Errno) in
-        try Sys.duplicate(lock)
+      if heritage == nil {
+        try StorageError.wrap("keeping the storage root's lock") { () throws(Errno) in try state.keep(lock: lock) }
       }
       storage.freeSpace.reserve = try StorageError.wrap("asking for free space") {
         [storage, options] () throws(Errno) in
@@ -202,7 +200,7 @@ package final class MountServer: Sendable {
     let (error, lines) = StandardErrorCapture.lines { () -> Errno? in
       do throws(Errno) {
         try session.mount(at: options.mountPoint)
-        if state.companion >= 0, let socket = Self.openSocket() { _ = lx_move_descriptor(socket, state.companion) }
+        if options.flags.unmountsByItself, let socket = Self.openSocket() { state.keep(companion: socket) }
         return nil
       } catch {
         return error

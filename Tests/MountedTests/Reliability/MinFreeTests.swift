@@ -49,7 +49,10 @@ struct MinFreeTests {
           put(other + "/chunk_0", b"other")
           put(month + "/a.dcm", b"image")
           refused(errno.ENOSPC, fill, M + "/temp/processing/fill")
-          refused(errno.ENOSPC, fill, M + "/temp/processing/rest", 4096)
+          # XFS gives back now and then what it had set aside for files.
+          for number in range(9):
+              if number == 0 or free(M) >= 1 << 20:
+                  refused(errno.ENOSPC, fill, f"{M}/temp/processing/rest{number}", 4096)
           assert free(M) < 1 << 20, free(M)
           assert free(R) > 60 << 20, free(R)
           refused(errno.ENOSPC, put, month + "/b.dcm", b"x" * (1 << 20))
