@@ -121,7 +121,7 @@ public final class Storage: Sendable {
   /// Waits until everything published is on disk and leaves the figures for the next start.
   public func close() throws(StorageError) {
     stopping.store(true, ordering: .relaxed)
-    waitForChunkRemoval()
+    chunkRemoval.wait()
     guard
       let opened = opened.withLock({ opened in
         defer { opened = nil }
@@ -169,7 +169,7 @@ public final class Storage: Sendable {
 
   /// Usage of the whole, from counters.
   public func getStorageStats() throws(StorageError) -> StorageStats {
-    waitForChunkRemoval()
+    chunkRemoval.wait()
     var stats = ledger.stats
     stats.availableSpace = try availableSpace()
     (stats.activeSessions, stats.completedSessions) = uploads.counts

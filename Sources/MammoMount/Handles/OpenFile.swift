@@ -62,6 +62,8 @@ final class OpenFile: Sendable {
   struct State: Sendable {
     /// The last thing seen was a close: the release is probably under way.
     var isClosing = false
+    /// Its release has begun.
+    var isReleasing = false
     /// The first write that failed; later ones fail the same way.
     var failure: Errno?
     /// The upload session and the chunk that is being written, until released.

@@ -150,8 +150,12 @@ extension MountTree {
   private func release(_ file: OpenFile, _ node: NodeID, _ handle: HandleID) {
     if file.isWriter {
       do {
+        // Of several releases at a time, the last to come here is the last writer's.
         let others = file.inode.booking.withLock { booking in
-          booking.handles.values.contains { $0 !== file && $0.isWriter }
+          file.state.withLock { $0.isReleasing = true }
+          return booking.handles.values.contains { other in
+            other.isWriter && !other.state.withLock { $0.isReleasing }
+          }
         }
         if let failure = file.inode.booking.withLock({ $0.failure }) {
           if !others {

@@ -48,7 +48,9 @@ extension MountTree {
 
   /// Takes the list of what is not in the folder on disk.
   private func begin(_ state: inout OpenFolder.State, _ open: OpenFolder) {
-    if open.place == .session { storage.waitForChunkRemoval() }
+    if open.place == .session, let name = nodes[open.node]?.name {
+      storage.uploads.session(name)?.waitForChunkRemoval()
+    }
     state.isFresh = false
     var names = storage.pending.all(in: open.identity).map(\.name)
     if open.place == .root { names += [".stats", ".errors"] }
@@ -121,7 +123,7 @@ extension MountTree {
       guard belongs(type: found.type, at: place) else { return true }
       return listing.add(name: name.nulTerminated, inode: found.inode, type: found.type, next: next)
     }
-    if place == .chunk { storage.waitForChunkRemoval() }
+    if place == .chunk { sessionIfAny(folder)?.waitForChunkRemoval() }
     let entry: Entry?
     if place.isVirtual {
       entry = try virtualEntry(name, in: folder, place)

@@ -22,7 +22,7 @@ extension MountTree {
       }
       if place.isVirtual { return try virtualEntry(name, in: folder, place) }
       if place == .marker { return try markerEntry(in: folder) ?? missing }
-      if place == .chunk { storage.waitForChunkRemoval() }
+      if place == .chunk { sessionIfAny(folder)?.waitForChunkRemoval() }
       guard let found = try find(name, in: folder), belongs(found.stat, at: place) else { return missing }
       return entry(name, in: folder, place, found.stat)
     }

@@ -61,13 +61,20 @@ extension MountTree {
         return try wasRemoved(name, in: folder, by: caller.request)
       }
       guard found.stat.isFolder else { throw Errno.notDirectory }
-      if place == .session { storage.waitForChunkRemoval() }
       let identity = FileIdentity(found.stat)
-      try storage.gate.changing {
-        guard storage.pending.isEmpty(identity) else { throw Errno.directoryNotEmpty }
-        if place == .session { try emptySession(name, identity, in: folder) }
-        try removing(identity, name, in: folder.descriptor.raw) { () throws(Errno) in
-          try Sys.removeFolder(name, in: folder.descriptor)
+      let session = place == .session ? storage.uploads.session(name) : nil
+      var isGone = false
+      while !isGone {
+        session?.waitForChunkRemoval()
+        isGone = try storage.gate.changing {
+          // It may have been completed in between.
+          if session?.isLosingChunks ?? false { return false }
+          guard storage.pending.isEmpty(identity) else { throw Errno.directoryNotEmpty }
+          if let session { try empty(session, identity, in: folder) }
+          try removing(identity, name, in: folder.descriptor.raw) { () throws(Errno) in
+            try Sys.removeFolder(name, in: folder.descriptor)
+          }
+          return true
         }
       }
       switch place {
@@ -81,17 +88,20 @@ extension MountTree {
   }
 
   /// A finished session goes with its result in it; one with chunks does not.
-  private func emptySession(_ name: FileName, _ identity: FileIdentity, in folder: Folder) throws {
-    guard let session = storage.uploads.session(name) else { return }
+  private func empty(_ session: UploadSession, _ identity: FileIdentity, in folder: Folder) throws {
     if session.isAssembling { throw StorageError.completing("another file") }
     // In a finished session an open marker is the result, or was closed and its release is under way.
-    guard !session.hasChunks, session.record != nil || !markers.exist(for: name) else {
+    guard !session.hasChunks, session.record != nil || !markers.exist(for: session.name) else {
       throw Errno.directoryNotEmpty
     }
-    let inside = try Sys.openFolder(name, in: folder.descriptor)
+    let inside = try Sys.openFolder(session.name, in: folder.descriptor)
     let raw = inside.raw
-    // The second is there where a completion could not be tidied up.
-    for result in [Layout.result, Layout.completing] where (try? Sys.stat(result, in: raw)) != nil {
+    // The second is there where a completion could not be tidied up, and perhaps chunks.
+    let results = [Layout.result, Layout.completing]
+    guard try FolderStream.all(of: raw).allSatisfy({ results.contains($0.name) }) else {
+      throw Errno.directoryNotEmpty
+    }
+    for result in results where (try? Sys.stat(result, in: raw)) != nil {
       _ = try storage.names.holding(identity) { () throws(Errno) in
         try storage.replacing(result, in: raw, identity, from: .temp) { () throws(Errno) in
           try Sys.unlink(result, in: raw)
@@ -110,7 +120,7 @@ extension MountTree {
       }
       if place == .marker { return try unlinkMarker(in: folder) }
       guard place == .chunk, let session = sessionIfAny(folder) else { return try unlink(name, in: folder, place) }
-      storage.waitForChunkRemoval()
+      session.waitForChunkRemoval()
       try session.changing(finished: true) { try unlinkChunk(name, in: folder, session) }
     }
   }

@@ -22,7 +22,7 @@ extension MountTree {
       case .marker:
         return try openMarker(node, record, flags: flags, caller)
       case .chunk:
-        storage.waitForChunkRemoval()
+        try session(of: record.parent).waitForChunkRemoval()
         return try openFile(node, record, flags: flags, caller, chunk: isWriting ? record.name : nil)
       case .image, .work, .sessionWork, .workspaceEntry:
         return try openFile(node, record, flags: flags, caller, chunk: nil)
@@ -87,9 +87,11 @@ extension MountTree {
   private func forgetFailure(of inode: OpenInode) {
     guard inode.booking.withLock({ $0.failure }) != nil else { return }
     inode.succeed()
-    if let record = nodes[inode.node], let folder = nodes[record.parent]?.identity,
-      let staged = storage.pending.staged(record.name, in: folder)
-    {
+    if let record = nodes[inode.node] { forgetFailure(of: record) }
+  }
+
+  func forgetFailure(of record: Node) {
+    if let folder = nodes[record.parent]?.identity, let staged = storage.pending.staged(record.name, in: folder) {
       storage.pending.forgetFailure(staged)
     }
   }

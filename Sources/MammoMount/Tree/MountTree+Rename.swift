@@ -274,10 +274,10 @@ extension MountTree {
     }
     if target.place == .workspaceEntry {
       // The workspace takes files that are not whole, too.
-      storage.pending.forgetFailure(found.location.name)
       let file = try Sys.openPath(found.location.name, in: found.location.folder)
       try Sys.rename(found.location.name, in: found.location.folder, to: target.name, in: folder)
       Staging.removeOrigin(of: file)
+      storage.pending.forgetFailure(found.location.name)
     } else {
       try checkWhole(found)
       let file = try Sys.open(found.location.name, in: found.location.folder, O_RDONLY)

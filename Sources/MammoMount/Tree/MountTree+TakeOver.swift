@@ -123,7 +123,7 @@ extension MountTree {
     guard let name = staged[FileIdentity(try Sys.stat(descriptor))] else { throw Errno.noSuchFileOrDirectory }
     let draft = MarkerDraft(
       session: try session(of: folder), descriptor: descriptor, staged: name,
-      credentials: Credentials(Owner(user: record.user, group: record.group), of: record.opener),
+      credentials: Credentials(Owner(user: record.user, group: record.group), notedOn: descriptor),
       opener: record.opener)
     draft.state.withLock { state in
       state.isDead = record.isDead

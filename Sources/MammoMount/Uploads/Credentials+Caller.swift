@@ -5,11 +5,25 @@ internal import SystemPackage
 
 extension Credentials {
   /// Those of whoever makes a request.
-  init(_ caller: Caller) { self.init(Owner(user: caller.user, group: caller.group), of: caller.process) }
+  init(_ caller: Caller) {
+    self.init(
+      owner: Owner(user: caller.user, group: caller.group),
+      groups: caller.user == 0 ? [] : Self.groups(of: caller.process, caller.user) ?? [])
+  }
 
-  /// With the supplementary groups of a process, if it is there and is still the user's.
-  init(_ owner: Owner, of process: pid_t) {
-    self.init(owner: owner, groups: owner.user == 0 ? [] : Self.groups(of: process, owner.user) ?? [])
+  /// As they were noted with a marker's draft.
+  init(_ owner: Owner, notedOn draft: SharedDescriptor) {
+    let text = (try? Sys.extendedAttribute(Layout.groupsAttribute, of: draft)) ?? []
+    self.init(
+      owner: owner, groups: Set(String(decoding: text, as: UTF8.self).split(separator: " ").compactMap { gid_t($0) }))
+  }
+
+  /// Has a later server know the groups: the process may be gone by then.
+  func note(on draft: SharedDescriptor) {
+    guard !groups.isEmpty else { return }
+    let text = groups.map(String.init).joined(separator: " ")
+    // Without attributes that server knows the user and his group.
+    try? Sys.setExtendedAttribute(Layout.groupsAttribute, of: draft, to: Array(text.utf8))
   }
 
   /// The kernel says with a request who makes it, but not in which groups he is.

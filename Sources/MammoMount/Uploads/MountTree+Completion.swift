@@ -21,10 +21,7 @@ extension MountTree {
     } catch let error as Errno {
       // Whoever closed it hears that it was refused, and so it must not complete at its release after all.
       let refusal = StorageError.system(error, doing: "reading the marker")
-      draft.state.withLock { state in
-        state.isDead = true
-        state.failure = refusal
-      }
+      draft.die(refusal)
       draft.session.refused(refusal)
       throw refusal
     }
@@ -77,8 +74,11 @@ extension MountTree {
     if let failure { throw failure }
     guard isNew else { return }
     defer { draft.state.change { $0.isTrying = false } }
-    // `touch` on the marker of a completed session asks for nothing.
-    if content.isEmpty, draft.session.record != nil { return }
+    // `touch` on the marker of a completed session asks for nothing, unless the disk is to be asked again.
+    if content.isEmpty, let record = draft.session.record {
+      let isMeant = try CompletionRequest(marker: content).isSatisfied(by: record, session: draft.session.name)
+      guard isMeant, draft.session.isUnfinished else { return }
+    }
     do throws(StorageError) {
       try complete(draft.session, marker: content, for: draft.credentials)
     } catch {

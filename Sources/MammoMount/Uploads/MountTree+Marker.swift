@@ -102,6 +102,7 @@ extension MountTree {
     let draft = MarkerDraft(
       session: session, descriptor: file.descriptor, staged: file.name, credentials: Credentials(caller),
       opener: caller.process)
+    draft.credentials.note(on: file.descriptor)
     markers.add(draft)
     var record = HandleRecord(.marker, node: folder, request: caller.request, descriptor: file.descriptor.raw)
     record.opener = caller.process

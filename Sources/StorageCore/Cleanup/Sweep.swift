@@ -28,8 +28,8 @@ struct Sweep {
   // MARK: Sessions
 
   private func sweepSessions(_ report: inout CleanupReport) {
-    storage.waitForChunkRemoval()
     for session in storage.uploads.all {
+      session.waitForChunkRemoval()
       let path = "temp/uploads/\(session.name)"
       let activity = session.activity.last
       guard let held = attempt(path, &report, { () throws(Errno) in try idleContent(of: session) }) else { continue }

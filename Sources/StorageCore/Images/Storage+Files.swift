@@ -51,7 +51,7 @@ extension Storage {
   /// As ``getFile(_:)``, for reading piece by piece.
   public func openFile(_ path: String) throws(StorageError) -> FileReader {
     let path = try StoragePath(parsing: path)
-    if case .chunk = path.place { waitForChunkRemoval() }
+    if case .chunk = path.place { uploads.session(path.names[2])?.waitForChunkRemoval() }
     return try StorageError.wrap("opening \(path)") { () throws(Errno) in
       let folder = try root.openFolder(path.folder)
       let descriptor = SharedDescriptor(try Sys.open(path.fileName, in: folder, O_RDONLY | O_NONBLOCK))

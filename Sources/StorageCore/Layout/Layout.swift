@@ -36,6 +36,8 @@ package enum Layout {
   static let placeAttribute: FileName = "user.mammofs.place"
   /// On a session's result: the inode that the image has.
   static let inodeAttribute: FileName = "user.mammofs.inode"
+  /// On a marker that is being written: the supplementary groups of its writer.
+  package static let groupsAttribute: FileName = "user.mammofs.groups"
   /// On an image or thumbnail: the SHA-256 of its bytes, and of what size and time of modification they were.
   package static let digestAttribute: FileName = "user.mammofs.sha256"
   /// How far the server's scrub is.
@@ -44,7 +46,7 @@ package enum Layout {
   static let verify: FileName = "verify.json"
   /// Attributes that no list shows, so that no tool copies them.
   package static let hiddenAttributes: Set<FileName> = [
-    originAttribute, placeAttribute, inodeAttribute, digestAttribute,
+    originAttribute, placeAttribute, inodeAttribute, groupsAttribute, digestAttribute,
   ]
   /// The attribute names that the service keeps to itself.
   package static let attributePrefix = "user.mammofs."

@@ -37,7 +37,12 @@ final class Settler: Sendable {
       defer { queue.isRunning = true }
       return !queue.isRunning
     }
-    if starts { Thread.start("settler") { [self] in run() } }
+    if starts { startThread() }
+  }
+
+  /// Whoever publishes holds locks, and so cannot do it himself: without a thread it waits for the next, or the end.
+  private func startThread() {
+    if !Thread.startIfPossible("settler", { [self] in run() }) { queue.change { $0.isRunning = false } }
   }
 
   /// The staged name of a file still on record, which is then the caller's to remove.
@@ -57,7 +62,12 @@ final class Settler: Sendable {
   func has(_ file: FileIdentity) -> Bool { queue.withLock { $0.records[file] != nil } }
 
   func close() {
-    queue.change { $0.isClosing = true }
+    let isLeft = queue.change { queue in
+      queue.isClosing = true
+      defer { queue.isRunning = queue.isRunning || !queue.waiting.isEmpty }
+      return !queue.isRunning && !queue.waiting.isEmpty
+    }
+    if isLeft { run() }
     _ = queue.wait(until: nil) { queue, _ in queue.isRunning ? nil : () }
   }
 

@@ -4,7 +4,14 @@ internal import Glibc
 /// A thread of the service's own, for work that nobody waits for.
 package enum Thread {
   /// Starts `body` on a new thread, which ends with it. Signals go to other threads.
+  ///
+  /// Where no thread is to be had, the work is done here, late but done: for a caller that holds no lock.
   package static func start(_ name: String, _ body: @escaping @Sendable () -> Void) {
+    if !startIfPossible(name, body) { body() }
+  }
+
+  /// As ``start(_:_:)``; returns false where no thread is to be had.
+  static func startIfPossible(_ name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
     var all = sigset_t()
     var before = sigset_t()
     sigfillset(&all)
@@ -22,11 +29,11 @@ package enum Thread {
         return nil
       }, work.toOpaque())
     guard result == 0 else {
-      // No thread to be had: do the work here, late but done.
       work.release()
-      return body()
+      return false
     }
     pthread_detach(thread)
+    return true
   }
 
   private final class Work: Sendable {

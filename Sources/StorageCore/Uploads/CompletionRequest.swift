@@ -148,7 +148,7 @@ public struct CompletionRequest: Hashable, Sendable {
   }
 
   /// Whether a completion that ended as `record` is what this request asks for.
-  func isSatisfied(by record: CompletionRecord, session: FileName) -> Bool {
+  package func isSatisfied(by record: CompletionRecord, session: FileName) -> Bool {
     guard let done = try? StoragePath(parsing: record.storagePath) else { return false }
     let sameTarget =
       switch target {

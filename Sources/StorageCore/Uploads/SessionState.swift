@@ -17,6 +17,8 @@ struct SessionState: Sendable {
   var chunks = ChunkSet()
   /// How many threads are moving chunks to where they belong.
   var moving = 0
+  /// The session is complete, and its chunks are going.
+  var isLosingChunks = false
   /// What is left to do of a completion whose image has its name, but perhaps not on disk.
   var unfinished: UnfinishedCompletion?
   /// Chunks that are open for writing.

@@ -8,7 +8,7 @@ extension Storage {
 
   /// Turns the chunks of a session into the file that `request` names.
   ///
-  /// Returns when that file is durable and in place. The chunks go afterwards (``waitForChunkRemoval()``), so
+  /// Returns when that file is durable and in place. The chunks go afterwards (``UploadSession/waitForChunkRemoval()``), so
   /// that a completion that is refused, or cut off, leaves them as they were.
   ///
   /// - Parameter credentials: whose the file is to be, who has to be allowed to make it; `nil` is this process.
@@ -74,14 +74,18 @@ extension Storage {
       let folder = SharedDescriptor(try root.openFolder(Layout.uploadsPath + [session.name]))
       return (folder, FileIdentity(try Sys.stat(folder)))
     }
-    session.data.seal()
+    try StorageError.wrap("assembling \(path)") { () throws(Errno) in try session.data.seal() }
     do throws(StorageError) {
       let assembly = try Assembly(chunks, of: session, in: folder, for: path, staging: staging)
       do throws(StorageError) {
         let record = try assembly.check(against: request, path: path, chunks: chunks.count)
         let late = try publish(assembly, as: path, request, owner, record, in: folder)
+        // Under whichever name it stays.
+        gate.changing {
+          ledger.record(Tally(size: Int64(record.json.count), count: 1), to: .temp, in: identity)
+        }
         if let late { return (record, UnfinishedCompletion(chunks: chunks, failure: late)) }
-        finish(session, folder, identity, chunks, size: record.json.count)
+        finish(session, folder, identity, chunks)
         return (record, nil)
       } catch {
         // The error that matters is the one that is thrown; what stays staged goes at the next start.
@@ -104,7 +108,7 @@ extension Storage {
       let folder = SharedDescriptor(try root.openFolder(Layout.uploadsPath + [session.name]))
       return (folder, FileIdentity(try Sys.stat(folder)))
     }
-    finish(session, folder, identity, unfinished.chunks, size: record.json.count)
+    finish(session, folder, identity, unfinished.chunks)
   }
 
   /// Puts the image in place, with a note of it written down first.
@@ -198,25 +202,19 @@ extension Storage {
   ///
   /// Nothing here can undo the completion, so what fails is noted, not thrown.
   private func finish(
-    _ session: UploadSession, _ folder: SharedDescriptor, _ identity: FileIdentity, _ chunks: [ChunkSet.Chunk],
-    size: Int
+    _ session: UploadSession, _ folder: SharedDescriptor, _ identity: FileIdentity, _ chunks: [ChunkSet.Chunk]
   ) {
     do throws(Errno) {
       try gate.changing { () throws(Errno) in
-        // Under whichever name it stays.
-        ledger.record(Tally(size: Int64(size), count: 1), to: .temp, in: identity)
         try Sys.rename(Layout.completing, in: folder, to: Layout.result, in: folder)
       }
     } catch {
       return untidy(session, error)
     }
-    // Who asks anew waits until they are gone.
-    observer?.changed(chunks.map(\.name) + [Layout.result], in: identity)
-    chunkRemoval.add { [self] in
+    chunkRemoval.start(session) { [self] in
       do throws(Errno) {
         try remove(chunks, in: folder, identity)
-        // Its times have changed.
-        observer?.changed([], in: identity)
+        observer?.changed(chunks.map(\.name) + [Layout.result], in: identity)
         try session.data.remove()
       } catch {
         untidy(session, error)
@@ -250,10 +248,6 @@ extension Storage {
       operation: "complete", path: Layout.path(Layout.uploadsPath + [session.name]), errno: error,
       advice: "the image is in place, but the session could not be tidied up; remove it with rm -r")
   }
-
-  /// Waits until the chunks of all sessions that have been completed so far are gone: to be called before anything
-  /// that would see them, outside the gate and without a lock of a folder or file.
-  package func waitForChunkRemoval() { chunkRemoval.wait() }
 }
 
 extension Sys {

@@ -115,7 +115,7 @@ extension Storage {
   /// - Returns: how many files that were; `nil` where it stays.
   @discardableResult
   func removeSession(_ session: UploadSession, ifIdleSince activity: Int64? = nil) throws(Errno) -> Int? {
-    waitForChunkRemoval()
+    session.waitForChunkRemoval()
     return try session.ending(ifIdleSince: activity) { () throws(Errno) in try removeContent(of: session) }
   }
 

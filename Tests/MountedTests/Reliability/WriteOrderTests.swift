@@ -88,8 +88,10 @@ struct WriteOrderTests {
       """#)
   }
 
-  @Test("An upload whose name the disk did not take keeps its chunks, and the same marker again brings it there")
-  func failedFolder() throws {
+  @Test(
+    "An upload whose name the disk did not take keeps its chunks, and the same marker again brings it there",
+    arguments: ["images/user-7/2026/11/a.dcm", ""])
+  func failedFolder(marker: String) throws {
     try withMount { m in
       try m.python(
         #"""
@@ -107,21 +109,27 @@ struct WriteOrderTests {
                 except FileNotFoundError: return True
             assert poll(lambda: all(is_traced(thread) for thread in os.listdir(f"/proc/{process}/task")))
             return tracer
-        def mark(): put(session + "/.complete", b"images/user-7/2026/11/a.dcm")
+        marker = os.environ["MARKER"]
+        image = marker or "temp/processing/s"
+        def mark(): put(session + "/.complete", marker.encode())
         # The note, the session's folder, and then the image's.
         tracer = traced("-e", "inject=fsync:error=EIO:when=3+")
         for _ in range(2):
             refused(errno.EIO, mark)
             assert os.listdir(R + "/temp/uploads/s").count("chunk_0") == 1
             assert '"error": "EIO' in get(session + "/.stats").decode()
+            assert get(session + "/chunk_0") == bytes(10000)
+            refused(errno.ENOTEMPTY, os.rmdir, session)
+            assert os.path.exists(R + "/temp/uploads/s/completing")
         tracer.terminate(); tracer.wait()
         tracer = traced()
         mark()
         tracer.terminate(); tracer.wait()
         calls = open(D + "/trace").read()
-        assert re.search(r"fsync\(\d+<[^>]*2026/11>", calls).start() < calls.index('".complete"'), calls
-        assert os.listdir(session) == [".complete"] and get(month + "/a.dcm") == bytes(10000)
-        """#)
+        folder = os.path.dirname(image)
+        assert re.search(rf"fsync\(\d+<[^>]*{folder}>", calls).start() < calls.index('".complete"'), calls
+        assert os.listdir(session) == [".complete"] and get(f"{M}/{image}") == bytes(10000)
+        """#, ["MARKER": marker])
       try m.expectStatsAsWalked()
     }
   }

@@ -153,7 +153,7 @@ struct CleanupTests {
       let target = try StoragePath(parsing: "temp/processing/done")
       _ = try storage.assembleChunks(sessionID: "mixed", as: CompletionRequest(.path(target)))
       #expect(storage.removeFinishedSessions(linger: 3600, at: Clock.now()) == 0)
-      storage.waitForChunkRemoval()
+      storage.chunkRemoval.wait()
       #expect(try root.list("temp/uploads/mixed") == [".complete"])
       #expect(storage.removeFinishedSessions(linger: 3600, at: Clock.now() + 3601) == 1)
       #expect(!root.exists("temp/uploads/mixed"))

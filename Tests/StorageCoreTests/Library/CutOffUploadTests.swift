@@ -48,7 +48,7 @@ struct CutOffUploadTests {
       _ = try complete(storage)
       #expect(try root.stat(Self.target).st_ino == inode)
       #expect(try root.bytes(Self.target) == [1, 2, 3, 4, 5, 6])
-      storage.waitForChunkRemoval()
+      storage.chunkRemoval.wait()
       #expect(try root.list(Self.session) == [".complete"])
       #expect(try root.list(".mammofs/uploads") == [])
       try storage.close()

@@ -25,7 +25,7 @@ struct UploadTests {
       let record = try storage.assembleChunks(sessionID: "S", as: request())
       #expect(record == CompletionRecord(storagePath: Self.target, size: 24, chunks: 12, sha256: nil))
       #expect(try storage.getFile(Self.target) == (0..<12).flatMap { [$0, $0] })
-      storage.waitForChunkRemoval()
+      storage.chunkRemoval.wait()
       #expect(try root.list("temp/uploads/S") == [".complete"])
       #expect(try CompletionRecord(json: root.bytes("temp/uploads/S/.complete")) == record)
       #expect(try root.list(".mammofs/staging") == [])

@@ -43,7 +43,11 @@ package final class ChunkFile: Sendable {
     self.session = session
     self.data = data
     var home: Home = isNew ? .undecided : .plain
-    if !isNew, let place = try ChunkFile.place(of: descriptor) { home = .placed(place, in: try data.file()) }
+    if !isNew, let place = try ChunkFile.place(of: descriptor) {
+      // Without its data a chunk is nothing, least of all zeros.
+      guard let file = try data.existing() else { throw .ioError }
+      home = .placed(place, in: file)
+    }
     state = Mutex(State(home: home, size: Int64(try Sys.stat(descriptor).st_size), isSynchronized: !isNew))
   }
 
@@ -82,6 +86,7 @@ package final class ChunkFile: Sendable {
         state.size = max(state.size, end)
         return
       }
+      if state.edgesAreNoted { data.keep(file) }
       state.edgesAreNoted = false
       try Sys.writeAll(file, at: place + offset, bytes)
       if end > state.size {
@@ -200,7 +205,14 @@ package final class ChunkFile: Sendable {
         session.free(place..<place + state.size)
         return false
       }
-      let file = try data.file()
+      let file: SharedDescriptor
+      do throws(Errno) {
+        file = try data.file()
+      } catch {
+        data.noteFailure(error)
+        session.free(place..<place + state.size)
+        throw error
+      }
       do throws(Errno) {
         _ = try Sys.copyAll(from: descriptor.raw, at: 0, to: file.raw, at: place, length: state.size)
       } catch {

@@ -12,8 +12,11 @@ final class SessionData: Sendable {
   private let state = Mutex(State())
 
   private struct State {
-    /// Open as long as somebody has a chunk open, or completes: there may be more sessions than descriptors.
+    /// Open as long as somebody reads a chunk: there may be more sessions than descriptors.
     weak var file: SharedDescriptor?
+    /// The same, once something was written to it, so that an error of the disk is told to whoever synchronises it; and
+    /// while a completion has it, which takes its name away.
+    var kept: SharedDescriptor?
     /// There is one, open or not.
     var isThere = false
     /// A completion is using it, or it is the image already: nothing of it may be taken away.
@@ -30,7 +33,10 @@ final class SessionData: Sendable {
   /// The file, made where it is missing.
   func file() throws(Errno) -> SharedDescriptor {
     try state.withLock { state throws(Errno) in
-      if let file = try open(&state) { return file }
+      if let file = try open(&state) {
+        state.kept = file
+        return file
+      }
       let file = SharedDescriptor(
         try Sys.openOwn(name, in: folder, O_RDWR | O_CREAT, mode: mode_t(Layout.fileMode)))
       do throws(Errno) {
@@ -43,10 +49,14 @@ final class SessionData: Sendable {
         throw .notSupported
       }
       state.file = file
+      state.kept = file
       state.isThere = true
       return file
     }
   }
+
+  /// Something is about to be written to it.
+  func keep(_ file: SharedDescriptor) { state.withLock { $0.kept = file } }
 
   /// The file, if there is one.
   func existing() throws(Errno) -> SharedDescriptor? {
@@ -80,7 +90,12 @@ final class SessionData: Sendable {
   }
 
   /// From now on nothing of the file is taken away.
-  func seal() { state.withLock { $0.isSealed = true } }
+  func seal() throws(Errno) {
+    try state.withLock { state throws(Errno) in
+      state.kept = try open(&state)
+      state.isSealed = true
+    }
+  }
 
   /// The completion was given up.
   func unseal() { state.withLock { $0.isSealed = false } }
@@ -90,6 +105,7 @@ final class SessionData: Sendable {
     let isThere = state.withLock { state in
       defer {
         state.file = nil
+        state.kept = nil
         state.isThere = false
       }
       return state.isThere
