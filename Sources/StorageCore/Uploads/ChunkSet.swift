@@ -59,6 +59,14 @@ struct ChunkSet: Sendable {
     if chunks.isEmpty { spelling = nil }
   }
 
+  /// The bytes of the chunk at `place` are not there any more, whatever becomes of the write that moved them.
+  mutating func forgetPlace(_ place: Int64) {
+    for (index, chunk) in chunks where chunk.place == place && chunk.size > 0 {
+      chunks[index]?.place = nil
+      unplaced.insert(index)
+    }
+  }
+
   /// Some of the chunks that can be moved to where they belong, and where that is.
   var movable: [(chunk: Chunk, place: Int64)] {
     // A few at a time: there may be many whose place nobody knows.

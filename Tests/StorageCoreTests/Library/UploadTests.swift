@@ -211,4 +211,21 @@ struct UploadTests {
       try storage.close()
     }
   }
+
+  @Test("a chunk whose bytes went elsewhere in a write that failed is joined from there")
+  func broughtHome() throws {
+    try TemporaryRoot.with { root in
+      let storage = try root.storage()
+      try storage.saveChunk([1, 2, 3], sessionID: "S", index: 0)
+      try storage.saveChunk([4, 5, 6], sessionID: "S", index: 1)
+      let session = try #require(storage.uploads.session(FileName("S")))
+      let descriptor = SharedDescriptor(Descriptor(owning: open(root["temp/uploads/S/chunk_0"], O_RDWR)))
+      let chunk = try session.file(FileIdentity(Sys.stat(descriptor)), descriptor)
+      #expect(chunk.place == 0)
+      // As a write does that would reach into the next chunk. Nothing is told to the session.
+      try chunk.bringHome()
+      _ = try storage.assembleChunks(sessionID: "S", as: request())
+      #expect(try storage.getFile(Self.target) == [1, 2, 3, 4, 5, 6])
+    }
+  }
 }
