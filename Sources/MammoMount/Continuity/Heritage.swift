@@ -17,6 +17,8 @@ struct Heritage {
     Self.closeAll(but: needed)
     open = records
     var files = Set<FileIdentity>()
+    // Whether a rename under way was carried out is yet to be seen: until then its file stays where it is.
+    for (_, intent) in state.intents.all where !intent.isDone { files.insert(intent.identity) }
     var chunks: [FileName: [Range<Int64>]] = [:]
     let nodes = state.nodes
     for (_, record) in records {

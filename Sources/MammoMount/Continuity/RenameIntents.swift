@@ -57,6 +57,8 @@ struct RenameIntents: @unchecked Sendable {
   }
 
   func begin(_ intent: RenameIntent, in slot: Int) {
+    end(slot)
+    atomicMemoryFence(ordering: .releasing)
     cell(slot).pointee = Cell(
       request: 0, source: intent.source.parent.rawValue, target: intent.target.parent.rawValue,
       device: intent.identity.device, inode: intent.identity.inode,
@@ -80,7 +82,7 @@ struct RenameIntents: @unchecked Sendable {
     cell(slot).pointee.isDone = true
   }
 
-  /// The rename was refused.
+  /// The rename was refused, or its cell is needed.
   func end(_ slot: Int) {
     atomicMemoryFence(ordering: .releasing)
     cell(slot).pointee.request = 0

@@ -9,7 +9,7 @@ internal import SystemPackage
 extension MountTree {
   /// - Parameter staged: the names, in the staging folder, of open files that have no other yet.
   func takeOver(_ heritage: Heritage, staged: [FileIdentity: FileName], _ intents: RenameIntents) {
-    settleRenames(intents)
+    let undone = settleRenames(intents)
     for (slot, record) in heritage.open {
       do {
         try adopt(record, in: slot, staged)
@@ -21,14 +21,34 @@ extension MountTree {
         handles.drop(slot)
       }
     }
+    for intent in undone { keepName(intent, staged) }
+  }
+
+  /// A staged file that was about to get another name has its old one; the request comes again.
+  private func keepName(_ intent: RenameIntent, _ staged: [FileIdentity: FileName]) {
+    let (name, parent) = (intent.source.name, intent.source.parent)
+    guard let file = staged[intent.identity], let folder = nodes[parent], let place = try? folder.place.child(name),
+      storage.pending.staged(name, in: folder.identity) == nil, let staging = try? storage.staging,
+      let stat = try? Sys.stat(file, in: staging.folder)
+    else { return }
+    if let descriptor = try? Sys.openPath(file, in: staging.folder) {
+      Staging.setOrigin(path(of: parent, name), of: descriptor.raw)
+    }
+    storage.pending.add(name, in: folder.identity, staged: file)
+    storage.ledger.record(
+      Tally(size: Int64(stat.st_size), count: 1), to: account(of: place, in: parent), in: nil)
   }
 
   /// A rename that was under way was carried out, or was not; the nodes are to know.
-  private func settleRenames(_ intents: RenameIntents) {
+  ///
+  /// - Returns: those that were not.
+  private func settleRenames(_ intents: RenameIntents) -> [RenameIntent] {
+    var undone: [RenameIntent] = []
     for (slot, intent) in intents.all {
       if !intent.isDone {
         guard isDone(intent) else {
           intents.end(slot)
+          undone.append(intent)
           continue
         }
         renamed(intent.identity, intent.source, intent.target, intent.place)
@@ -37,6 +57,7 @@ extension MountTree {
       }
       renames.noteDone(intent.request)
     }
+    return undone
   }
 
   private func isDone(_ intent: RenameIntent) -> Bool {

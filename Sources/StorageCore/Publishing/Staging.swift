@@ -62,13 +62,13 @@ package final class Staging: Sendable {
     flags: UInt32 = Staging.noReplace, durably: Bool = false
   ) throws(Errno) {
     let stat = try Sys.stat(descriptor)
-    if !durably, !isVolatile, flags == lx_RENAME_NOREPLACE, stat.st_nlink == 1, isDense(descriptor, stat),
-      Self.setOrigin(Origin(path: origin, size: Int64(stat.st_size)).text(of: staged), of: descriptor)
-    {
+    if !durably, !isVolatile, flags == lx_RENAME_NOREPLACE, stat.st_nlink == 1, isDense(descriptor, stat) {
       try Sys.settleBlocks(descriptor, at: 0, length: Int64(stat.st_size))
-      try link(staged, as: name, in: target)
-      settler.add(staged, FileIdentity(stat))
-      return
+      if Self.setOrigin(Origin(path: origin, size: Int64(stat.st_size)).text(of: staged), of: descriptor) {
+        try link(staged, as: name, in: target)
+        settler.add(staged, FileIdentity(stat))
+        return
+      }
     }
     if !isVolatile { try Sys.synchronizeData(descriptor) }
     Self.removeOrigin(of: descriptor)

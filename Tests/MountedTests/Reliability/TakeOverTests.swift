@@ -217,4 +217,35 @@ struct TakeOverTests {
         """#)
     }
   }
+
+  @Test(
+    "A temporary file that was just to become an image has its name still, and becomes it",
+    arguments: ["linkat", "fsetxattr"])
+  func renameCutOff(call: String) throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        month = M + "/images/user-7/2026/11"
+        put(month + "/.a.dcm.Ab12Cd", b"whole" * 10000)
+        # Its release has been served by then.
+        os.listdir(month)
+        process = server()
+        call = os.environ["CALL"]
+        tracer = subprocess.Popen(
+            ["strace", "-f", "-qq", "-p", str(process), "-o", "/dev/null", "-e", "trace=" + call,
+             "-e", f"inject={call}:signal=KILL:when=1"], stderr=subprocess.DEVNULL)
+        def is_traced(thread):
+            try: return "TracerPid:\t0\n" not in open(f"/proc/{process}/task/{thread}/status").read()
+            except FileNotFoundError: return True
+        assert poll(lambda: all(is_traced(thread) for thread in os.listdir(f"/proc/{process}/task")))
+        os.rename(month + "/.a.dcm.Ab12Cd", month + "/a.dcm")
+        assert server() != process
+        tracer.wait()
+        assert os.listdir(month) == ["a.dcm"] and get(month + "/a.dcm") == b"whole" * 10000
+        assert get(M + "/.errors") == b"", get(M + "/.errors")
+        """#, ["CALL": call])
+      try m.expectStatsAsWalked()
+    }
+  }
 }
