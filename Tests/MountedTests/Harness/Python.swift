@@ -47,6 +47,20 @@ extension MountedRoot {
         os.kill(process, signal.SIGKILL)
         return process
 
+    def traced(process, *options):
+        """Starts strace on a process, with all its threads."""
+        tracer = subprocess.Popen(["strace", "-f", "-qq", "-p", str(process), *options], stderr=subprocess.DEVNULL)
+        def is_traced(thread):
+            try: return "TracerPid:\t0\n" not in open(f"/proc/{process}/task/{thread}/status").read()
+            except FileNotFoundError: return True
+        assert poll(lambda: all(is_traced(thread) for thread in os.listdir(f"/proc/{process}/task")))
+        return tracer
+
+    def killed_at(call, number=1):
+        """Has the server die as it begins its n-th `call`."""
+        return traced(
+            server(), "-o", "/dev/null", "-e", "trace=" + call, "-e", f"inject={call}:signal=KILL:when={number}")
+
     def get(path):
         with open(path, "rb") as file:
             return file.read()

@@ -188,7 +188,9 @@ struct TakeOverTests {
     }
   }
 
-  @Test("A marker whose last close could not be told by itself completes its session, although the server died in it")
+  @Test(
+    "A marker whose last close could not be told by itself completes its session, although the server died in it",
+    .needs("strace"))
   func markerClosedByExec() throws {
     try withMount { m in
       try m.python(
@@ -197,13 +199,7 @@ struct TakeOverTests {
         os.mkdir(session)
         put(session + "/chunk_0", b"0" * 30000)
         process = server()
-        tracer = subprocess.Popen(
-            ["strace", "-f", "-qq", "-p", str(process), "-o", "/dev/null", "-e", "trace=renameat2",
-             "-e", "inject=renameat2:signal=KILL:when=1"], stderr=subprocess.DEVNULL)
-        def is_traced(thread):
-            try: return "TracerPid:\t0\n" not in open(f"/proc/{process}/task/{thread}/status").read()
-            except FileNotFoundError: return True
-        assert poll(lambda: all(is_traced(thread) for thread in os.listdir(f"/proc/{process}/task")))
+        tracer = killed_at("renameat2")
         # exec closes what is not to be inherited, so that nobody is left to be asked.
         subprocess.run([sys.executable, "-c", """if True:
             import os, sys
@@ -219,7 +215,7 @@ struct TakeOverTests {
   }
 
   @Test(
-    "A temporary file that was just to become an image has its name still, and becomes it",
+    "A temporary file that was just to become an image has its name still, and becomes it", .needs("strace"),
     arguments: ["linkat", "fsetxattr"])
   func renameCutOff(call: String) throws {
     try withMount { m in
@@ -231,14 +227,7 @@ struct TakeOverTests {
         # Its release has been served by then.
         os.listdir(month)
         process = server()
-        call = os.environ["CALL"]
-        tracer = subprocess.Popen(
-            ["strace", "-f", "-qq", "-p", str(process), "-o", "/dev/null", "-e", "trace=" + call,
-             "-e", f"inject={call}:signal=KILL:when=1"], stderr=subprocess.DEVNULL)
-        def is_traced(thread):
-            try: return "TracerPid:\t0\n" not in open(f"/proc/{process}/task/{thread}/status").read()
-            except FileNotFoundError: return True
-        assert poll(lambda: all(is_traced(thread) for thread in os.listdir(f"/proc/{process}/task")))
+        tracer = killed_at(os.environ["CALL"])
         os.rename(month + "/.a.dcm.Ab12Cd", month + "/a.dcm")
         assert server() != process
         tracer.wait()

@@ -29,13 +29,7 @@ struct UnansweredRequestTests {
         Self.operationsInPython + #"""
           prepare()
           process = server()
-          tracer = subprocess.Popen(
-              ["strace", "-f", "-qq", "-p", str(process), "-o", "/dev/null", "-e", "trace=writev",
-               "-e", "inject=writev:signal=KILL:when=" + os.environ["REPLY"]], stderr=subprocess.DEVNULL)
-          def is_traced(thread):
-              try: return "TracerPid:\t0\n" not in open(f"/proc/{process}/task/{thread}/status").read()
-              except FileNotFoundError: return True
-          assert poll(lambda: all(is_traced(thread) for thread in os.listdir(f"/proc/{process}/task")))
+          tracer = killed_at("writev", os.environ["REPLY"])
           globals()["do_" + os.environ["OPERATION"]]()
           killed = server() != process
           if not killed: tracer.kill()

@@ -99,21 +99,13 @@ struct WriteOrderTests {
         os.makedirs(month)
         os.mkdir(session)
         put(session + "/chunk_0", bytes(10000))
-        process = server()
-        def traced(*options):
-            tracer = subprocess.Popen(
-                ["strace", "-f", "-qq", "-y", "-p", str(process), "-o", D + "/trace", "-e", "trace=fsync,renameat2",
-                 *options], stderr=subprocess.DEVNULL)
-            def is_traced(thread):
-                try: return "TracerPid:\t0\n" not in open(f"/proc/{process}/task/{thread}/status").read()
-                except FileNotFoundError: return True
-            assert poll(lambda: all(is_traced(thread) for thread in os.listdir(f"/proc/{process}/task")))
-            return tracer
+        def watched(*options):
+            return traced(server(), "-y", "-o", D + "/trace", "-e", "trace=fsync,renameat2", *options)
         marker = os.environ["MARKER"]
         image = marker or "temp/processing/s"
         def mark(): put(session + "/.complete", marker.encode())
         # The note, the session's folder, and then the image's.
-        tracer = traced("-e", "inject=fsync:error=EIO:when=3+")
+        tracer = watched("-e", "inject=fsync:error=EIO:when=3+")
         for _ in range(2):
             refused(errno.EIO, mark)
             assert os.listdir(R + "/temp/uploads/s").count("chunk_0") == 1
@@ -122,7 +114,7 @@ struct WriteOrderTests {
             refused(errno.ENOTEMPTY, os.rmdir, session)
             assert os.path.exists(R + "/temp/uploads/s/completing")
         tracer.terminate(); tracer.wait()
-        tracer = traced()
+        tracer = watched()
         mark()
         tracer.terminate(); tracer.wait()
         calls = open(D + "/trace").read()
