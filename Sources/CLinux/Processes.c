@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { path_room = 64, children_room = 4096, entries_room = 4096, target_room = 4352, info_room = 512 };
@@ -49,6 +50,40 @@ enum lx_process_state lx_state_in_view(const struct lx_process_view *view) {
   char text[160];
   ssize_t length = read_small(view->statm, text, sizeof text);
   return parse_state(text, length);
+}
+
+// Whether a thread's call is one with which a server looks at other processes, or waits.
+static int only_looks(long call) {
+  switch (call) {
+    case SYS_openat:
+    case SYS_read:
+    case SYS_pread64:
+    case SYS_readlinkat:
+    case SYS_getdents64:
+    case SYS_close:
+    case SYS_futex: return 1;
+    default: return 0;
+  }
+}
+
+int lx_may_change_disk(int32_t process) {
+  char path[path_room], text[160];
+  snprintf(path, sizeof path, "/proc/%d/task", process);
+  DIR *tasks = opendir(path);
+  if (tasks == NULL) return 0;
+  int found = 0;
+  for (struct dirent *task; !found && (task = readdir(tasks)) != NULL;) {
+    if (task->d_name[0] == '.') continue;
+    char name[path_room];
+    if (snprintf(name, sizeof name, "%.20s/syscall", task->d_name) >= (int)sizeof name) continue;
+    ssize_t length = read_path(dirfd(tasks), name, text, sizeof text);
+    // A zombie is in none; one that runs is on its way out of one.
+    if (length <= 0 || text[0] == '-') continue;
+    long call;
+    found = sscanf(text, "%ld", &call) != 1 || (call >= 0 && !only_looks(call));
+  }
+  closedir(tasks);
+  return found;
 }
 
 // MARK: Children

@@ -34,6 +34,8 @@ package final class Supervisor {
   /// So many crashes in so many nanoseconds are the end.
   private static let crashLimit = 3
   private static let crashPeriod: UInt64 = 10_000_000_000
+  /// So many nanoseconds a server that has ended may wait for the disk.
+  private static let diskPatience: UInt64 = 30_000_000_000
   /// Milliseconds between two looks at the server.
   private static let pause: CInt = 500
 
@@ -100,14 +102,21 @@ package final class Supervisor {
     var status: CInt = 0
     var lastRead = state.requestsRead
     var waitingSince: UInt64?
+    var endedSince: UInt64?
     while true {
       let signal = lx_wait_for_supervisor_signal(Self.pause)
       if signal != 0, signal != SIGCHLD { kill(server, SIGTERM) }
       let ended = waitpid(server, &status, WNOHANG)
       if ended == server { return status }
-      // A thread of it may be caught in the kernel until the next server answers: its end need not be waited for.
+      // A thread of it may be caught in the kernel until the next server answers: its end need not be waited for. One
+      // that waits for the disk has to be, or what it does then is done behind the back of the next server.
       let phase = Self.phase(of: server)
-      if signal == 0, phase == "Z" { return SIGKILL }
+      if signal == 0, phase == "Z" {
+        endedSince = endedSince ?? Clock.monotonic()
+        if lx_may_change_disk(server) == 0 || Clock.monotonic() - (endedSince ?? 0) > Self.diskPatience {
+          return SIGKILL
+        }
+      }
       let read = state.requestsRead
       if read != lastRead || !(hasWaitingRequests || phase == "T") {
         waitingSince = nil

@@ -28,7 +28,9 @@ extension MountTree {
   private func keepName(_ intent: RenameIntent, _ staged: [FileIdentity: FileName]) {
     let (name, parent) = (intent.source.name, intent.source.parent)
     guard let file = staged[intent.identity], let folder = nodes[parent], let place = try? folder.place.child(name),
-      storage.pending.staged(name, in: folder.identity) == nil, let staging = try? storage.staging,
+      // It may have its new name already, by a handle.
+      !storage.pending.has(file), storage.pending.staged(name, in: folder.identity) == nil,
+      let staging = try? storage.staging,
       let stat = try? Sys.stat(file, in: staging.folder)
     else { return }
     if let descriptor = try? Sys.openPath(file, in: staging.folder) {

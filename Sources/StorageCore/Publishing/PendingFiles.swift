@@ -33,6 +33,9 @@ package final class PendingFiles: Sendable {
     table.withLock { $0.perFolder[folder] == nil ? nil : $0.staged[Key(folder: folder, name: name)] }
   }
 
+  /// Whether a staged file is pending, under whichever name. Goes through all.
+  package func has(_ staged: FileName) -> Bool { table.withLock { $0.staged.values.contains(staged) } }
+
   package func add(_ name: FileName, in folder: FileIdentity, staged: FileName) {
     table.withLock { table in
       if table.staged.updateValue(staged, forKey: Key(folder: folder, name: name)) == nil {

@@ -116,7 +116,14 @@ package final class Staging: Sendable {
     let result = staged.withCString { old in
       name.withCString { new in linkat(folder.raw, old, target, new, 0) }
     }
-    _ = try Sys.check(result)
+    do throws(Errno) {
+      _ = try Sys.check(result)
+    } catch .fileExists {
+      // An earlier server may have come as far as this.
+      guard let there = try? Sys.stat(name, in: target), let staged = try? Sys.stat(staged, in: folder),
+        FileIdentity(there) == FileIdentity(staged)
+      else { throw .fileExists }
+    }
   }
 
   /// `RENAME_NOREPLACE`

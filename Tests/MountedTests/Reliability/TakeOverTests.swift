@@ -237,4 +237,50 @@ struct TakeOverTests {
       try m.expectStatsAsWalked()
     }
   }
+
+  @Test(
+    "A server that ended while it waited for the disk is followed when the disk has answered",
+    .needs("mkfs.ext4", "losetup", "fsfreeze"))
+  func slowDisk() throws {
+    try withoutMount { m in
+      try m.sh("truncate -s 64M \"$D/disk\"; mkfs.ext4 -q -m 0 \"$D/disk\"; mount -o loop \"$D/disk\" \"$R\"")
+      defer {
+        if m.isMounted { try? m.unmount() }
+        _ = try? m.sh("umount \"$R\"")
+      }
+      try m.python(
+        #"""
+        # With its log elsewhere, or the supervisor, too, waited for the disk.
+        foreground = subprocess.Popen(
+            [os.environ["B"], "mount", M, "--root", R, "--foreground"], stderr=open(D + "/log", "w"))
+        assert poll(lambda: os.path.exists(M + "/.stats"))
+        month = M + "/images/user-7/2026/11"
+        os.makedirs(month)
+        put(month + "/.a.dcm.Ab12Cd", b"whole" * 10000)
+        process = server()
+        def parent(process): return int(open(f"/proc/{process}/stat").read().rsplit(")", 1)[1].split()[1])
+        supervisor = parent(process)
+        def states(process):
+            for thread in os.listdir(f"/proc/{process}/task"):
+                yield open(f"/proc/{process}/task/{thread}/stat").read().rsplit(")", 1)[1].split()[0]
+        def successors():
+            children = open(f"/proc/{supervisor}/task/{supervisor}/children").read().split()
+            return [child for child in children if int(child) != process]
+        subprocess.run(["fsfreeze", "--freeze", R], check=True)
+        try:
+            renaming = subprocess.Popen(["mv", month + "/.a.dcm.Ab12Cd", month + "/a.dcm"])
+            assert poll(lambda: "D" in states(process))
+            os.kill(process, signal.SIGKILL)
+            assert poll(lambda: "Z" in states(process))
+            assert not poll(successors, 2), successors()
+        finally:
+            subprocess.run(["fsfreeze", "--unfreeze", R], check=True)
+        assert renaming.wait(20) == 0
+        assert os.listdir(month) == ["a.dcm"] and get(month + "/a.dcm") == b"whole" * 10000
+        assert get(M + "/.errors") == b"", get(M + "/.errors")
+        subprocess.run([os.environ["B"], "unmount", M], check=True)
+        assert foreground.wait(20) == 0
+        """#)
+    }
+  }
 }
