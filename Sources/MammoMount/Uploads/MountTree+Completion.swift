@@ -85,6 +85,8 @@ extension MountTree {
       draft.die(error)
       throw error
     }
+    // For a later server it has done its work: the session may be gone by then, result and all, but for its folder.
+    draft.record.withLock { $0?.noteDead() }
   }
 
   /// Completes a session; what refuses it is noted in its `.stats`.
