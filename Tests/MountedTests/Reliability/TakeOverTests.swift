@@ -262,7 +262,9 @@ struct TakeOverTests {
         supervisor = parent(process)
         def states(process):
             for thread in os.listdir(f"/proc/{process}/task"):
-                yield open(f"/proc/{process}/task/{thread}/stat").read().rsplit(")", 1)[1].split()[0]
+                try: yield open(f"/proc/{process}/task/{thread}/stat").read().rsplit(")", 1)[1].split()[0]
+                # One that has ended by now.
+                except OSError: pass
         def successors():
             children = open(f"/proc/{supervisor}/task/{supervisor}/children").read().split()
             return [child for child in children if int(child) != process]
