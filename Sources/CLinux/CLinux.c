@@ -134,6 +134,24 @@ long lx_getxattr_descriptor(int fd, const char *name, void *value, size_t size) 
   return getxattr(link_of(fd, path, sizeof path), name, value, size);
 }
 
+long lx_getxattr_at(int dir, const char *name, const char *attribute, void *value, size_t size) {
+  // linux/xattr.h and the number are younger than the headers.
+  struct {
+    uint64_t value __attribute__((aligned(8)));
+    uint32_t size, flags;
+  } arguments = {(uintptr_t)value, (uint32_t)size, 0};
+  const long getxattrat = 464;
+  long result = syscall(getxattrat, dir, name, AT_SYMLINK_NOFOLLOW, attribute, &arguments, sizeof arguments);
+  if (result >= 0 || errno != ENOSYS) return result;
+  int file = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (file < 0) return -1;
+  result = fgetxattr(file, attribute, value, size);
+  int error = errno;
+  close(file);
+  errno = error;
+  return result;
+}
+
 long lx_listxattr_descriptor(int fd, char *names, size_t size) {
   long result = flistxattr(fd, names, size);
   if (result >= 0 || errno != EBADF) return result;

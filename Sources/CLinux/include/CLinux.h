@@ -55,6 +55,8 @@ int64_t lx_filesystem_type(int fd);
 
 // Extended attributes of what a descriptor holds; O_PATH will do.
 long lx_getxattr_descriptor(int fd, const char *name, void *value, size_t size);
+// getxattrat(2) of a file in a folder, no link followed; opens it where the kernel lacks the call (before Linux 6.13).
+long lx_getxattr_at(int dir, const char *name, const char *attribute, void *value, size_t size);
 long lx_listxattr_descriptor(int fd, char *names, size_t size);
 int lx_setxattr_descriptor(int fd, const char *name, const void *value, size_t size, int flags);
 int lx_removexattr_descriptor(int fd, const char *name);

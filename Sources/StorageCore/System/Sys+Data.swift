@@ -235,6 +235,16 @@ extension Sys {
     }
   }
 
+  /// `getxattrat` (Linux 6.13) of a file that is not opened for it; what else is called `name` is not followed.
+  @inline(never)
+  static func extendedAttribute(_ attribute: FileName, of name: FileName, in folder: CInt) throws(Errno) -> [UInt8] {
+    try grown { buffer in
+      name.withCString { name in
+        attribute.withCString { lx_getxattr_at(folder, name, $0, buffer.baseAddress, buffer.count) }
+      }
+    }
+  }
+
   @inline(never)
   package static func extendedAttributeNames(of descriptor: borrowing some DescriptorReference & ~Copyable)
     throws(Errno) -> [UInt8]

@@ -4,7 +4,8 @@ struct ChunkSet: Sendable {
     let name: FileName
     /// Bytes.
     var size: Int64
-    /// Where its bytes are in the session's data file; `nil` where the chunk has them itself.
+    /// Where its bytes were in the session's data file when it was closed; `nil` where the chunk had them itself. What
+    /// says where they are is the chunk's file.
     var place: Int64?
   }
 
@@ -59,14 +60,6 @@ struct ChunkSet: Sendable {
     if chunks.isEmpty { spelling = nil }
   }
 
-  /// The bytes of the chunk at `place` are not there any more, whatever becomes of the write that moved them.
-  mutating func forgetPlace(_ place: Int64) {
-    for (index, chunk) in chunks where chunk.place == place && chunk.size > 0 {
-      chunks[index]?.place = nil
-      unplaced.insert(index)
-    }
-  }
-
   /// Some of the chunks that can be moved to where they belong, and where that is.
   var movable: [(chunk: Chunk, place: Int64)] {
     // A few at a time: there may be many whose place nobody knows.
@@ -79,10 +72,11 @@ struct ChunkSet: Sendable {
   mutating func removeAll() { self = ChunkSet() }
 
   /// In the order of their indexes.
-  var inOrder: [Chunk] { chunks.sorted { $0.key < $1.key }.map(\.value) }
+  var inOrder: [Chunk] { chunks.keys.sorted().compactMap { chunks[$0] } }
 
   /// Indexes that are not there below the highest that is; the first `limit` of them.
   func missing(limit: Int = 1000) -> [UInt64] {
+    guard let last = chunks.keys.max(), last >= chunks.count else { return [] }
     var missing: [UInt64] = []
     var expected: UInt64 = 0
     for index in chunks.keys.sorted() {

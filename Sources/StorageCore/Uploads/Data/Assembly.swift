@@ -101,7 +101,7 @@ struct Assembly {
     }
   }
 
-  /// What is on disk now is what counts: chunks may have been changed in place.
+  /// What is on disk now is what counts: chunks may have been changed in place, and moved.
   private static func parts(
     _ chunks: [ChunkSet.Chunk], of session: UploadSession, in folder: SharedDescriptor
   ) throws(Errno) -> ([Part], Int64) {
@@ -109,17 +109,11 @@ struct Assembly {
     parts.reserveCapacity(chunks.count)
     var end: Int64 = 0
     for chunk in chunks {
-      // Most are where they belong, and then their size is all there is to ask for.
-      if chunk.place == end, chunk.size > 0, let stat = try? Sys.stat(chunk.name, in: folder), stat.isRegularFile,
-        Int64(stat.st_size) == chunk.size
-      {
-        parts.append(Part(name: chunk.name, size: chunk.size, place: end, target: end))
-        end += chunk.size
-        continue
-      }
-      let descriptor = try Sys.open(chunk.name, in: folder, O_RDONLY)
-      let size = Int64(try Sys.stat(descriptor).st_size)
-      parts.append(Part(name: chunk.name, size: size, place: try ChunkFile.place(of: descriptor), target: end))
+      let stat = try Sys.stat(chunk.name, in: folder)
+      guard stat.isRegularFile else { throw .ioError }
+      let size = Int64(stat.st_size)
+      let place = try ChunkPlace.start(notedOn: chunk.name, size: size, in: folder)
+      parts.append(Part(name: chunk.name, size: size, place: place, target: end))
       guard end.addingClamped(size) < .max else { throw .fileTooLarge }
       end += size
     }

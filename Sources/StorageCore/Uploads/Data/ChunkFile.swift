@@ -252,7 +252,6 @@ package final class ChunkFile: Sendable {
       // The chunk's own file is one hole of the size. Terabytes between a few bytes are not to be copied.
       try Sys.copySparse(from: file.raw, at: place, to: descriptor.raw, at: 0, length: state.size)
     }
-    session.forgetPlace(place)
     // Each step is on disk before the next, which would undo it.
     if state.isSynchronized { try Sys.synchronizeData(descriptor) }
     try ChunkFile.removePlace(of: descriptor)
@@ -263,7 +262,6 @@ package final class ChunkFile: Sendable {
 
   /// Lets go of the bytes. The next write may be given the same place.
   private func giveUp(_ state: inout State, _ place: Int64) throws(Errno) {
-    session.forgetPlace(place)
     try ChunkFile.removePlace(of: descriptor)
     state.home = .undecided
     try free(place..<place + state.size)

@@ -31,20 +31,43 @@ struct ChunkPlace: Equatable {
   ///
   /// An error is no answer: taken for «has them itself», it would make zeros of them.
   static func noted(on chunk: borrowing some DescriptorReference & ~Copyable) throws(Errno) -> ChunkPlace? {
-    let value: [UInt8]
+    let value = try whereNoted { () throws(Errno) in try Sys.extendedAttribute(Layout.placeAttribute, of: chunk) }
+    guard let value, let place = ChunkPlace(noted: value) else { return nil }
+    return place.isPossible(size: Int64(try Sys.stat(chunk).st_size)) ? place : nil
+  }
+
+  /// The same of the chunk that is called `name`, which is not opened for it.
+  static func start(
+    notedOn name: FileName, size: Int64, in folder: borrowing some DescriptorReference & ~Copyable
+  ) throws(Errno) -> Int64? {
+    let folder = folder.raw
+    let value = try whereNoted { () throws(Errno) in
+      try Sys.extendedAttribute(Layout.placeAttribute, of: name, in: folder)
+    }
+    guard let value, let place = ChunkPlace(noted: value) else { return nil }
+    return place.isPossible(size: size) ? place.start : nil
+  }
+
+  private static func whereNoted(_ value: () throws(Errno) -> [UInt8]) throws(Errno) -> [UInt8]? {
     do throws(Errno) {
-      value = try Sys.extendedAttribute(Layout.placeAttribute, of: chunk)
+      return try value()
     } catch {
       guard error == .noData || error == .notSupported else { throw error }
       return nil
     }
-    let words = String(decoding: value, as: UTF8.self).split(separator: " ", omittingEmptySubsequences: false)
-    // Anybody may have planted one, or stretched the file: the sum of place and size is a number all the same.
-    guard try Sys.stat(chunk).st_size <= off_t(ChunkPlacement.furthest) else { return nil }
-    guard words.count <= 2, let start = Int64(words[0]), (0...ChunkPlacement.furthest).contains(start) else {
+  }
+
+  private init?(noted value: [UInt8]) {
+    let words = value.split(separator: 0x20, omittingEmptySubsequences: false)
+    guard words.count <= 2, let first = words.first, let start = Int64(String(decoding: first, as: UTF8.self)) else {
       return nil
     }
-    return ChunkPlace(start: start, edges: words.count == 2 ? UInt64(words[1], radix: 16) : nil)
+    self.init(start: start, edges: words.count == 2 ? UInt64(String(decoding: words[1], as: UTF8.self), radix: 16) : nil)
+  }
+
+  /// Anybody may have planted one, or stretched the file: the sum of place and size is a number all the same.
+  private func isPossible(size: Int64) -> Bool {
+    (0...ChunkPlacement.furthest).contains(start) && size <= ChunkPlacement.furthest
   }
 
   func note(on chunk: borrowing some DescriptorReference & ~Copyable) throws(Errno) {

@@ -34,9 +34,6 @@ extension UploadSession {
   /// Something is written to a part of the data file, whatever is there.
   func occupy(_ range: Range<Int64>) { state.withLock { $0.chunks.placement.occupy(range) } }
 
-  /// A chunk is about to have its bytes elsewhere than at `place`.
-  func forgetPlace(_ place: Int64) { state.withLock { $0.chunks.forgetPlace(place) } }
-
   /// A part of the data file is a hole again.
   func free(_ range: Range<Int64>) { state.withLock { $0.chunks.placement.free(range) } }
 }
