@@ -37,6 +37,30 @@ struct OrdinaryUserTests {
     }
   }
 
+  @Test("Chunks that nobody may write are completed after a refusal, also by the next server")
+  func unwritableChunks() throws {
+    try withoutMount { m in
+      try Files.write(Bytes.pattern(100_000), to: m.beside("in.dcm"))
+      try m.shPrivately(
+        #"""
+        cd "$U"
+        user "$B" mount mnt --root root
+        user bash -ec '
+          mkdir -p mnt/images/user-7/2026/11 mnt/temp/uploads/s
+          split -b 30000 "$D/in.dcm" mnt/temp/uploads/s/chunk_
+          chmod 444 mnt/temp/uploads/s/chunk_*
+          echo "{ \"path\": \"images/user-7/2026/11/a.dcm\", \"sha256\": \"$(sha256sum < /dev/null | cut -c 1-64)\" }" > mark
+        '
+        refused user cp mark mnt/temp/uploads/s/.complete
+        user "$B" unmount mnt
+        user "$B" mount mnt --root root
+        user bash -ec 'echo images/user-7/2026/11/a.dcm > mnt/temp/uploads/s/.complete'
+        cmp "$D/in.dcm" root/images/user-7/2026/11/a.dcm
+        user "$B" unmount mnt
+        """#)
+    }
+  }
+
   @Test("A user's own dead mount is cleared and can be unmounted")
   func dead() throws {
     try withoutMount { m in

@@ -66,9 +66,19 @@ final class SessionData: Sendable {
   private func open(_ state: inout State) throws(Errno) -> SharedDescriptor? {
     if let file = state.file { return file }
     guard state.isThere else { return nil }
-    let file = SharedDescriptor(try Sys.open(name, in: folder, O_RDWR))
+    let file = try openThere()
     state.file = file
     return file
+  }
+
+  private func openThere() throws(Errno) -> SharedDescriptor {
+    do throws(Errno) {
+      return SharedDescriptor(try Sys.open(name, in: folder, O_RDWR))
+    } catch .permissionDenied {
+      // A completion that was refused, or cut off, had given it the mode of its chunks.
+      try Sys.chmod(SharedDescriptor(try Sys.openPath(name, in: folder)), mode_t(Layout.fileMode))
+      return SharedDescriptor(try Sys.open(name, in: folder, O_RDWR))
+    }
   }
 
   /// Whether chunks can be placed: the file system has attributes to note where they are.
@@ -119,7 +129,7 @@ final class SessionData: Sendable {
   /// Opens the file that an earlier run left; `nil` where there is none.
   func reopen() throws(Errno) -> SharedDescriptor? {
     do throws(Errno) {
-      let file = SharedDescriptor(try Sys.open(name, in: folder, O_RDWR))
+      let file = try openThere()
       state.withLock { state in
         state.file = file
         state.isThere = true
