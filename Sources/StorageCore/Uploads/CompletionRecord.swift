@@ -18,11 +18,14 @@ public struct CompletionRecord: Hashable, Sendable, Codable {
   }
 
   /// JSON, one key a line.
+  ///
+  /// Put together by hand: a completion waits for it, and after a large upload no code of an encoder is in the processor's
+  /// caches, so that it would take longer than all calls to the disk.
   var json: [UInt8] {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    // Strings and integers: there is nothing in it that cannot be encoded.
-    return [UInt8]((try? encoder.encode(self)) ?? Data()) + [10]
+    var text = "{\n  \"chunks\" : \(chunks),\n"
+    if let sha256 { text += "  \"sha256\" : \(JSONText.string(sha256)),\n" }
+    text += "  \"size\" : \(size),\n  \"storagePath\" : \(JSONText.string(storagePath))\n}\n"
+    return [UInt8](text.utf8)
   }
 
   init?(json: [UInt8]) {

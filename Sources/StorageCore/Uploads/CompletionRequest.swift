@@ -34,11 +34,11 @@ public struct CompletionRequest: Hashable, Sendable {
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw .badMarker("the marker is not UTF-8; write a path or a JSON object")
     }
-    let content = text.trimmingPrefixAndSuffix { $0.isWhitespace }
+    let content = text.unicodeScalars.trimmingWhitespace
     if content.isEmpty {
       self.init(.workspace)
     } else if content.first == "{" {
-      try self.init(json: Data(content.utf8))
+      try self.init(json: Data(String(content).utf8))
     } else {
       self.init(.path(try Self.target(String(content))))
     }
@@ -163,11 +163,11 @@ public struct CompletionRequest: Hashable, Sendable {
   }
 }
 
-extension String {
-  fileprivate func trimmingPrefixAndSuffix(_ drop: (Character) -> Bool) -> Substring {
+extension String.UnicodeScalarView {
+  fileprivate var trimmingWhitespace: SubSequence {
     var part = self[...]
-    while let first = part.first, drop(first) { part.removeFirst() }
-    while let last = part.last, drop(last) { part.removeLast() }
+    while let first = part.first, first.properties.isWhitespace { part.removeFirst() }
+    while let last = part.last, last.properties.isWhitespace { part.removeLast() }
     return part
   }
 }

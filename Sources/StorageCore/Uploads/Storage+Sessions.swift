@@ -156,7 +156,7 @@ extension Storage {
       let stat = try Sys.stat(held)
       try staging.discard(staged)
       pending.remove(name, in: folder)
-      pending.forgetFailure(staged)
+      pending.forgetFailure(staged, held)
       let size = observer?.unlinked(file, held) ?? Int64(stat.st_size)
       ledger.record(Tally() - Tally(size: size, count: 1), to: account, in: nil)
     }

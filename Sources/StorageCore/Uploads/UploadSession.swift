@@ -185,7 +185,7 @@ package final class UploadSession: Sendable {
       var chunks = state.chunks.count
       var bytes = state.chunks.bytes
       if case .complete(let record, _) = state.phase { (chunks, bytes) = (record.chunks, record.size) }
-      let error = state.error.map { "\"\(Self.escaped("\($0.errno.symbol): \($0.advice)"))\"" } ?? "null"
+      let error = state.error.map { JSONText.string("\($0.errno.symbol): \($0.advice)") } ?? "null"
       return """
         {
           "state": "\(state.phaseName)",
@@ -198,18 +198,5 @@ package final class UploadSession: Sendable {
 
         """
     }
-  }
-
-  private static func escaped(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": result += "\\\""
-      case "\\": result += "\\\\"
-      case _ where scalar.value < 0x20: result += "?"
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result
   }
 }

@@ -35,7 +35,7 @@ struct SessionFiguresTests {
   func refused() throws {
     let session = try UploadSession.planted()
     session.state.change { $0.refuse(.badTarget("a \"quoted\" \\ name\nin two lines"), at: 5) }
-    #expect(try figures(session).error == "EINVAL: a \"quoted\" \\ name?in two lines")
+    #expect(try figures(session).error == "EINVAL: a \"quoted\" \\ name\nin two lines")
     session.state.change { $0.refuse(.chunksMissing("missing chunk 0"), at: 5) }
     #expect(try figures(session).error == "ENODATA: missing chunk 0")
   }
