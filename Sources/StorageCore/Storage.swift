@@ -102,7 +102,10 @@ public final class Storage: Sendable {
     let sessions = try sessionRecovery.run()
     try lock.recovered()
     uploads.begin(dataFolder: dataFolder, with: sessions)
-    for file in found.adopted { pending.add(file.name, in: file.folder, staged: file.staged) }
+    for file in found.adopted {
+      pending.add(file.name, in: file.folder, staged: file.staged)
+      pending.recall(file.staged, file.failure)
+    }
     let staging = Staging(folder: folder, firstNumber: found.firstNumber, sizes: sizes, refusals: refusals)
     for (file, staged, path) in found.unsettled {
       staging.settle(staged, file)

@@ -215,7 +215,7 @@ extension MountTree {
     guard let record = nodes[file.inode.node], record.place.isStaged, let folder = nodes[record.parent]?.identity,
       let staged = storage.pending.staged(record.name, in: folder)
     else { return }
-    storage.pending.fail(staged, failure)
+    storage.pending.fail(staged, file.descriptor, failure)
   }
 
   /// A new file whose writes failed never gets its name: a chunk goes, an image is kept in the workspace. One that had

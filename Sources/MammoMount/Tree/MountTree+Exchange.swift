@@ -98,7 +98,7 @@ extension MountTree {
       let file = try Sys.openPath(staged, in: staging.folder)
       try Sys.rename(staged, in: staging.folder, to: side.name, in: folder)
       Staging.removeOrigin(of: file)
-      storage.pending.forgetFailure(staged)
+      storage.pending.forgetFailure(staged, file)
     }
     storage.pending.remove(side.name, in: side.folder.node.identity)
   }

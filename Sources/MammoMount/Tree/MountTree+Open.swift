@@ -77,22 +77,22 @@ extension MountTree {
           if !isOpenForWriting(inode.identity) { try storage.digests.willChange(inode.identity, descriptor) }
           try Sys.truncate(descriptor, to: size)
         }
-        if size == 0 { forgetFailure(of: inode) }
+        if size == 0 { forgetFailure(of: inode, descriptor) }
         try bookHeld(inode)
       }
     }
   }
 
   /// A file of which a write had failed is empty: from here on it can be whole again.
-  private func forgetFailure(of inode: OpenInode) {
+  private func forgetFailure(of inode: OpenInode, _ file: SharedDescriptor) {
     guard inode.booking.withLock({ $0.failure }) != nil else { return }
     inode.succeed()
-    if let record = nodes[inode.node] { forgetFailure(of: record) }
+    if let record = nodes[inode.node] { forgetFailure(of: record, file) }
   }
 
-  func forgetFailure(of record: Node) {
+  func forgetFailure(of record: Node, _ file: SharedDescriptor) {
     if let folder = nodes[record.parent]?.identity, let staged = storage.pending.staged(record.name, in: folder) {
-      storage.pending.forgetFailure(staged)
+      storage.pending.forgetFailure(staged, file)
     }
   }
 

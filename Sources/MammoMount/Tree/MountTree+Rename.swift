@@ -277,7 +277,7 @@ extension MountTree {
       let file = try Sys.openPath(found.location.name, in: found.location.folder)
       try Sys.rename(found.location.name, in: found.location.folder, to: target.name, in: folder)
       Staging.removeOrigin(of: file)
-      storage.pending.forgetFailure(found.location.name)
+      storage.pending.forgetFailure(found.location.name, file)
     } else {
       try checkWhole(found)
       let file = try Sys.open(found.location.name, in: found.location.folder, O_RDONLY)

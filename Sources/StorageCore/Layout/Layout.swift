@@ -32,6 +32,8 @@ package enum Layout {
   package static let recovered: FileName = "recovered"
   /// On a staged file: its size once it was published, and the path it is meant to have where its name does not say.
   package static let originAttribute: FileName = "user.mammofs.origin"
+  /// On a staged file of which a write failed: the error's number.
+  static let failureAttribute: FileName = "user.mammofs.failure"
   /// On a chunk: the offset of its bytes in the session's data file.
   static let placeAttribute: FileName = "user.mammofs.place"
   /// On a session's result: the inode that the image has.
@@ -46,7 +48,7 @@ package enum Layout {
   static let verify: FileName = "verify.json"
   /// Attributes that no list shows, so that no tool copies them.
   package static let hiddenAttributes: Set<FileName> = [
-    originAttribute, placeAttribute, inodeAttribute, groupsAttribute, digestAttribute,
+    originAttribute, failureAttribute, placeAttribute, inodeAttribute, groupsAttribute, digestAttribute,
   ]
   /// The attribute names that the service keeps to itself.
   package static let attributePrefix = "user.mammofs."

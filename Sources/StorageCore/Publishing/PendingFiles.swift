@@ -55,10 +55,30 @@ package final class PendingFiles: Sendable {
   }
 
   /// A write to a file failed: it is not whole, and is not to be published.
-  package func fail(_ staged: FileName, _ failure: Errno) { table.withLock { $0.failures[staged] = failure } }
+  ///
+  /// - Parameter file: what is called `staged`; a later server sees by it that it is not whole.
+  package func fail(
+    _ staged: FileName, _ file: borrowing some DescriptorReference & ~Copyable, _ failure: Errno
+  ) {
+    table.withLock { $0.failures[staged] = failure }
+    // Where a full disk has no room for it, this server knows it all the same.
+    try? Sys.setExtendedAttribute(Layout.failureAttribute, of: file, to: Array("\(failure.rawValue)".utf8))
+  }
 
-  /// It is empty, or gone.
-  package func forgetFailure(_ staged: FileName) { table.withLock { _ = $0.failures.removeValue(forKey: staged) } }
+  /// A file was found whose last server may have noted a failure on it.
+  func recall(_ staged: FileName, _ failure: Errno?) { table.withLock { $0.failures[staged] = failure } }
+
+  /// It is empty, or has a place where what is not whole may be.
+  package func forgetFailure(_ staged: FileName, _ file: borrowing some DescriptorReference & ~Copyable) {
+    guard table.withLock({ $0.failures.removeValue(forKey: staged) }) != nil else { return }
+    try? Sys.removeExtendedAttribute(Layout.failureAttribute, of: file)
+  }
+
+  /// What an earlier server noted on a file.
+  static func failure(notedOn file: borrowing some DescriptorReference & ~Copyable) -> Errno? {
+    guard let text = try? Sys.extendedAttribute(Layout.failureAttribute, of: file) else { return nil }
+    return Errno(rawValue: CInt(String(decoding: text, as: UTF8.self)) ?? Errno.ioError.rawValue)
+  }
 
   package func failure(_ staged: FileName) -> Errno? { table.withLock { $0.failures[staged] } }
 

@@ -90,7 +90,8 @@ struct Recovery {
     {
       result.adopted.append(
         AdoptedFile(
-          folder: FileIdentity(try Sys.stat(folder)), name: path.fileName, staged: name, path: path.description))
+          folder: FileIdentity(try Sys.stat(folder)), name: path.fileName, staged: name, path: path.description,
+          failure: PendingFiles.failure(notedOn: file)))
       return
     }
     // What was being made when the server ended is made again: its maker still waits.
@@ -182,4 +183,6 @@ package struct AdoptedFile: Sendable {
   package let name: FileName
   package let staged: FileName
   package let path: String
+  /// Of a write to it.
+  let failure: Errno?
 }

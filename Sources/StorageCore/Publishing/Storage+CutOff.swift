@@ -27,9 +27,10 @@ extension Storage {
       }
       // Whoever removes it there is to find it booked.
       let target = try sizes.holding(FileIdentity(stat)) { () throws(Errno) in
+        let file = try Sys.openPath(staged, in: staging.folder)
         let (target, recovered) = try Recovery.moveToWorkspace(staged, in: staging.folder.raw, origin: path, root: root)
         pending.remove(name, in: folder)
-        pending.forgetFailure(staged)
+        pending.forgetFailure(staged, file)
         let tally = Tally(size: observer?.openSize(FileIdentity(stat)) ?? Int64(stat.st_size), count: 1)
         ledger.record(Tally() - tally, to: account, in: nil)
         ledger.record(tally, to: .temp, in: recovered)
