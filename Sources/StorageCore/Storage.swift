@@ -11,7 +11,7 @@ public final class Storage: Sendable {
   /// The storage root, absolute.
   public let path: String
   /// The last refusals.
-  public let refusals = RefusalLog()
+  public let refusals: RefusalLog
 
   package let root: Root
   package let freeSpace: FreeSpace
@@ -43,7 +43,12 @@ public final class Storage: Sendable {
   /// Opens a storage root. The folder is made where it is missing.
   ///
   /// - Parameter path: the root; a relative one is resolved once, now.
-  public init(path: String) throws(StorageError) {
+  public convenience init(path: String) throws(StorageError) {
+    try self.init(path: path, refusals: RefusalLog())
+  }
+
+  package init(path: String, refusals: RefusalLog) throws(StorageError) {
+    self.refusals = refusals
     let made = path.withCString { mkdir($0, mode_t(Layout.folderMode)) }
     let error = errno
     guard made == 0 || error == EEXIST else {

@@ -13,7 +13,7 @@ package import SystemPackage
 /// It is a sparse memory file of fixed layout: what nobody has written to takes no memory.
 package final class SharedState: @unchecked Sendable {
   /// Raised with every change of the layout: a binary takes over from one with the same number only.
-  package static let format: UInt64 = 2
+  package static let format: UInt64 = 3
   private static let magic: UInt64 = 0x6d61_6d6d_6f66_7331
 
   package enum Phase: UInt64, Sendable {
@@ -47,7 +47,8 @@ package final class SharedState: @unchecked Sendable {
     static let generations = 128 << 20
     static let nodes = 1 << 30
     static let names = 17 << 30
-    static let end = 21 << 30
+    static let refusals = 21 << 30
+    static let end = refusals + RefusalMemory.bytes
   }
 
   /// The memory file.
@@ -212,6 +213,9 @@ package final class SharedState: @unchecked Sendable {
       names: base.advanced(by: Offset.names), redo: base.advanced(by: Offset.redo),
       count: counter(at: Offset.nodeCount), nameCount: counter(at: Offset.nameCount))
   }
+
+  /// The lines of `.errors`.
+  var refusals: RefusalMemory { RefusalMemory(base.advanced(by: Offset.refusals)) }
 
   var intents: RenameIntents { RenameIntents(base.advanced(by: Offset.intents)) }
 }

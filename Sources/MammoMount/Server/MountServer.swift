@@ -54,7 +54,7 @@ package final class MountServer: Sendable {
     let descriptors = Int(clamping: lx_raise_descriptor_limit())
     let tree: MountTree
     do throws(StorageError) {
-      storage = try Storage(path: options.root)
+      storage = try Storage(path: options.root, refusals: RefusalLog(state.refusals))
       let staged = try Self.take(storage, for: options.mountPoint, heritage)
       // A copy that nobody closes: the root is in use until the supervisor, too, has ended.
       let lock = storage.lockDescriptor

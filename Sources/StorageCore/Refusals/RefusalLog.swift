@@ -6,32 +6,54 @@ public import SystemPackage
 public final class RefusalLog: Sendable {
   private let state: Mutex<Ring>
   private let limit: Int
+  private let memory: RefusalMemory?
 
   /// The lines of the log, oldest first, with their total length kept beside them.
   private struct Ring {
     var lines: [String] = []
     var first = 0
     var bytes = 0
+    /// How many there have been.
+    var count: UInt64 = 0
+
+    mutating func add(_ line: String, limit: Int) {
+      if lines.count < limit {
+        lines.append(line)
+      } else {
+        bytes -= lines[first].utf8.count
+        lines[first] = line
+        first = (first + 1) % limit
+      }
+      bytes += line.utf8.count
+      count += 1
+    }
   }
 
   /// Keeps `limit` lines.
   public init(limit: Int = 1000) {
     self.limit = limit
+    memory = nil
     state = Mutex(Ring())
+  }
+
+  /// Goes on with what an earlier process has left in `memory`, and leaves it there in its turn.
+  package init(_ memory: RefusalMemory) {
+    limit = RefusalMemory.lines
+    self.memory = memory
+    var ring = Ring()
+    for (number, line) in memory.load() {
+      ring.add(line, limit: limit)
+      ring.count = number
+    }
+    state = Mutex(ring)
   }
 
   /// Adds a line. `operation` is the name of the system call, `path` is relative to the mount.
   public func add(operation: String, path: String, errno: Errno, advice: String) {
     let line = "\(Clock.timestamp()) \(operation) \(Self.oneLine(path)) \(errno.symbol) \(Self.oneLine(advice))\n"
     state.withLock { ring in
-      if ring.lines.count < limit {
-        ring.lines.append(line)
-      } else {
-        ring.bytes -= ring.lines[ring.first].utf8.count
-        ring.lines[ring.first] = line
-        ring.first = (ring.first + 1) % limit
-      }
-      ring.bytes += line.utf8.count
+      ring.add(line, limit: limit)
+      memory?.put(line, number: ring.count)
     }
   }
 

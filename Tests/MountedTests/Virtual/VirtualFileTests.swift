@@ -146,6 +146,28 @@ struct VirtualFileTests {
     }
   }
 
+  @Test(".errors goes on after a crash and an upgrade", .needs("python3"))
+  func errorsGoOn() throws {
+    try withMount { m in
+      try m.python(
+        #"""
+        log = M + "/.errors"
+        def refuse(): refused(errno.EINVAL, os.mkdir, M + "/images/u")
+        refuse(); refuse()
+        before = get(log)
+        assert before.count(b"\n") == 2, before
+        process = server()
+        os.kill(process, signal.SIGKILL)
+        assert poll(lambda: server() != process)
+        assert get(log) == before
+        refuse()
+        subprocess.run([os.environ["B"], "upgrade", M], check=True)
+        after = get(log)
+        assert after.startswith(before) and after.count(b"\n") == 3, after
+        """#)
+    }
+  }
+
   @Test(".errors tells time, operation, path, errno name and what to do, newest last")
   func errors() throws {
     try withMount { m in

@@ -36,6 +36,24 @@ struct RefusalLogTests {
     }
   }
 
+  @Test("another process goes on with them", arguments: [2, 1000, 2345])
+  func inherited(count: Int) {
+    let base = UnsafeMutableRawPointer.allocate(byteCount: RefusalMemory.bytes, alignment: 8)
+    base.initializeMemory(as: UInt8.self, repeating: 0, count: RefusalMemory.bytes)
+    defer { base.deallocate() }
+    let first = RefusalLog(RefusalMemory(base))
+    for number in 1...count {
+      first.add(operation: "open", path: "p\(number)", errno: .notPermitted, advice: "no")
+    }
+    let second = RefusalLog(RefusalMemory(base))
+    #expect(second.text == first.text)
+    second.add(operation: "open", path: "next", errno: .notPermitted, advice: String(repeating: "x", count: 3000))
+    let third = lines(RefusalLog(RefusalMemory(base)))
+    #expect(third.count == min(count + 1, 1000))
+    #expect(third.dropLast() == lines(first).suffix(third.count - 1))
+    #expect(third.last?.contains(" open next EPERM xxx") == true)
+  }
+
   @Test("whatever a name holds, its refusal is one line")
   func oneLine() {
     let log = RefusalLog()

@@ -62,7 +62,8 @@ struct ChunkPlace: Equatable {
     guard words.count <= 2, let first = words.first, let start = Int64(String(decoding: first, as: UTF8.self)) else {
       return nil
     }
-    self.init(start: start, edges: words.count == 2 ? UInt64(String(decoding: words[1], as: UTF8.self), radix: 16) : nil)
+    let edges = words.count == 2 ? UInt64(String(decoding: words[1], as: UTF8.self), radix: 16) : nil
+    self.init(start: start, edges: edges)
   }
 
   /// Anybody may have planted one, or stretched the file: the sum of place and size is a number all the same.
