@@ -44,6 +44,29 @@ struct UnansweredRequestTests {
     return wasKilled
   }
 
+  @Test(
+    "An open that empties its file does so, although the server died between opening and emptying it",
+    arguments: ["images/user-7/2026/11/a", "temp/uploads/s/chunk_0", "temp/processing/f"])
+  func emptied(path: String) throws {
+    try withMount { m in
+      let script =
+        Self.operationsInPython + #"""
+          prepare()
+          path = os.environ["P"]
+          put(M + "/" + path, b"long" * 3000)
+          process = server()
+          tracer = killed_at("ftruncate")
+          put(M + "/" + path, b"short")
+          assert server() != process
+          tracer.wait()
+          assert get(M + "/" + path) == b"short", get(M + "/" + path)[:20]
+          assert get(M + "/.errors") == b"", get(M + "/.errors")
+          """#
+      try m.python(script, ["P": path])
+      try m.expectStatsAsWalked()
+    }
+  }
+
   private static let operationsInPython = #"""
     month = '/images/user-7/2026/11'
     def prepare():
