@@ -148,10 +148,14 @@ extension MountTree {
       session: try session(of: folder), descriptor: descriptor, staged: name,
       credentials: Credentials(Owner(user: record.user, group: record.group), notedOn: descriptor),
       opener: record.opener)
+    let failure = record.failure == 0 ? nil : StorageError.refusedBefore(Errno(rawValue: record.failure))
     draft.state.withLock { state in
-      state.isDead = record.isDead
+      // It may have died between the two notes.
+      state.isDead = record.isDead || failure != nil
+      state.failure = failure
       state.wasClosed = record.isClosing
     }
+    if let failure { draft.session.refused(failure) }
     draft.record.withLock { $0 = handles.slot(slot) }
     markers.add(draft)
     handles.adopt(.marker(draft), id, in: slot)

@@ -43,6 +43,8 @@ final class MarkerDraft: Sendable {
 
   /// Takes content, but no more than a marker can have.
   func write(at offset: Int64, _ bytes: UnsafeRawBufferPointer) throws -> Int {
+    // A write that comes again, after a server that died of it or not, is refused again.
+    if let failure = state.withLock({ $0.failure }) { throw failure }
     guard offset <= Int64(CompletionRequest.longestMarker - bytes.count) else {
       let error = StorageError.badMarker(
         "a marker holds a path or a JSON object, at most \(CompletionRequest.longestMarker) bytes")
@@ -68,7 +70,7 @@ final class MarkerDraft: Sendable {
       state.isDead = true
       state.failure = failure ?? state.failure
     }
-    record.withLock { $0?.noteDead() }
+    record.withLock { $0?.noteDead(failure?.errno) }
   }
 }
 
