@@ -21,7 +21,11 @@ extension MountTree {
         handles.drop(slot)
       }
     }
-    for intent in undone { keepName(intent, staged) }
+    for (slot, intent) in undone {
+      keepName(intent, staged)
+      // Until here a server that follows this one has to find it.
+      intents.end(slot)
+    }
   }
 
   /// A staged file that was about to get another name has its old one; the request comes again.
@@ -44,13 +48,12 @@ extension MountTree {
   /// A rename that was under way was carried out, or was not; the nodes are to know.
   ///
   /// - Returns: those that were not.
-  private func settleRenames(_ intents: RenameIntents) -> [RenameIntent] {
-    var undone: [RenameIntent] = []
+  private func settleRenames(_ intents: RenameIntents) -> [(slot: Int, intent: RenameIntent)] {
+    var undone: [(slot: Int, intent: RenameIntent)] = []
     for (slot, intent) in intents.all {
       if !intent.isDone {
         guard isDone(intent) else {
-          intents.end(slot)
-          undone.append(intent)
+          undone.append((slot, intent))
           continue
         }
         renamed(intent.identity, intent.source, intent.target, intent.place)

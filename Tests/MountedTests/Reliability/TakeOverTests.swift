@@ -238,6 +238,38 @@ struct TakeOverTests {
     }
   }
 
+  @Test("A temporary file keeps its name also where the next server is killed, too, as it begins", .needs("strace"))
+  func takeOverCutOff() throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        month = M + "/images/user-7/2026/11"
+        put(month + "/.a.dcm.Ab12Cd", b"whole" * 10000)
+        # Its release has been served by then.
+        os.listdir(month)
+        first = server()
+        supervisor = int(open(f"/proc/{first}/stat").read().rsplit(")", 1)[1].split()[1])
+        # Servers that come are held up as they begin to put the name back.
+        delaying = traced(
+            supervisor, "-o", D + "/calls", "-e", "trace=fsetxattr", "-e", "inject=fsetxattr:delay_enter=5s:when=1")
+        killing = killed_at("linkat")
+        renaming = subprocess.Popen(["mv", month + "/.a.dcm.Ab12Cd", month + "/a.dcm"])
+        assert poll(lambda: server() != first and b"fsetxattr(" in get(D + "/calls"))
+        killing.wait()
+        second = server()
+        os.kill(second, signal.SIGKILL)
+        assert poll(lambda: server() != second)
+        delaying.kill()
+        delaying.wait()
+        assert renaming.wait(20) == 0
+        assert os.listdir(month) == ["a.dcm"] and get(month + "/a.dcm") == b"whole" * 10000
+        assert get(M + "/.errors") == b"", get(M + "/.errors")
+        """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test(
     "A server that ended while it waited for the disk is followed when the disk has answered",
     .needs("mkfs.ext4", "losetup", "fsfreeze"))
