@@ -115,6 +115,10 @@ extension MountTree {
     let stat = try Sys.stat(descriptor)
     let identity = FileIdentity(stat)
     if stat.st_nlink == 0 { nodes.unlinked(identity) }
+    if !nodes.isOrphan(id), let record = staged[identity], wasReplaced(node, identity, descriptor, record) {
+      nodes.unlinked(identity)
+      try storage.staging.discard(record)
+    }
     let isOrphan = nodes.isOrphan(id)
     let session = isChunk(node.place) ? try? self.session(of: node.parent) : nil
     let isFirst = handles.inode(of: id) == nil
@@ -140,6 +144,16 @@ extension MountTree {
     try session.opened(node.name)
     if record.isClosing { session.closing(node.name) }
     file.state.withLock { $0.chunk = (session, node.name) }
+  }
+
+  /// Whether a file that was published at a close has lost its name to another, so that its record is all that is left.
+  private func wasReplaced(
+    _ node: Node, _ identity: FileIdentity, _ descriptor: SharedDescriptor, _ record: FileName
+  ) -> Bool {
+    guard Staging.wasPublished(descriptor, named: record), let folder = try? self.descriptor(of: node.parent),
+      let there = try? Sys.stat(node.name, in: folder)
+    else { return false }
+    return FileIdentity(there) != identity
   }
 
   private func adoptDraft(

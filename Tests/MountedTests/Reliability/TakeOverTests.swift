@@ -271,6 +271,45 @@ struct TakeOverTests {
   }
 
   @Test(
+    "A file that was just replaced does not come back for having been open", .needs("strace"),
+    arguments: ["rename", "complete"])
+  func replaced(by: String) throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        month = M + "/images/user-7/2026/11"
+        session = M + "/temp/uploads/s"
+        os.mkdir(session)
+        put(session + "/chunk_0", b"newer")
+        os.listdir(session)
+        process = server()
+        # As the record of the file that is replaced is to go. Before it goes that of the one that is renamed.
+        tracer = killed_at("unlinkat", 2 if os.environ["BY"] == "rename" else 1)
+        put(month + "/a.dcm", b"old")
+        reader = os.open(month + "/a.dcm", os.O_RDONLY)
+        if os.environ["BY"] == "rename":
+            put(month + "/b.dcm", b"newer")
+            os.rename(month + "/b.dcm", month + "/a.dcm")
+        else:
+            put(session + "/.complete", b'{"path": "images/user-7/2026/11/a.dcm", "overwrite": true}')
+        assert server() != process
+        tracer.wait()
+        assert get(month + "/a.dcm") == b"newer", get(month + "/a.dcm")
+        assert os.listdir(month) == ["a.dcm"] and os.stat(month + "/a.dcm").st_size == 5
+        assert os.pread(reader, 9, 0) == b"old" and os.fstat(reader).st_nlink == 0
+        os.close(reader)
+        """#, ["BY": by])
+      try m.expectStatsAsWalked()
+      try m.remount()
+      try m.python(
+        #"""
+        assert get(M + "/images/user-7/2026/11/a.dcm") == b"newer" and os.listdir(M + "/temp/processing") == []
+        """#)
+    }
+  }
+
+  @Test(
     "A server that ended while it waited for the disk is followed when the disk has answered",
     .needs("mkfs.ext4", "losetup", "fsfreeze"))
   func slowDisk() throws {
