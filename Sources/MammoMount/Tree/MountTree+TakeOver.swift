@@ -121,13 +121,14 @@ extension MountTree {
     }
     let isOrphan = nodes.isOrphan(id)
     let session = isChunk(node.place) ? try? self.session(of: node.parent) : nil
+    let isLost = isChunk(node.place) && isLost(descriptor, identity, of: session, record)
     let isFirst = handles.inode(of: id) == nil
     let inode =
       try handles.inode(of: id)
       ?? OpenInode(
         identity: identity, node: id, backing: record.backing == 0 ? nil : record.backing,
-        chunk: session?.file(identity, descriptor), size: Int64(stat.st_size),
-        hasPrivileges: stat.st_mode & (S_ISUID | S_ISGID) != 0)
+        chunk: isLost ? nil : session?.file(identity, descriptor), size: Int64(stat.st_size),
+        hasPrivileges: stat.st_mode & (S_ISUID | S_ISGID) != 0, isLost: isLost)
     let file = OpenFile(
       inode: inode, descriptor: descriptor, isWriter: record.isWriter, opener: record.opener,
       record: handles.slot(slot))
@@ -154,6 +155,23 @@ extension MountTree {
       let there = try? Sys.stat(node.name, in: folder)
     else { return false }
     return FileIdentity(there) != identity
+  }
+
+  /// Whether the bytes of an open chunk cannot be had any more: they are in the data file of a session that has ended,
+  /// which the last server had open, and the chunk's own file is one hole.
+  private func isLost(
+    _ descriptor: SharedDescriptor, _ identity: FileIdentity, of session: UploadSession?, _ record: HandleRecord
+  ) -> Bool {
+    do {
+      if let session {
+        _ = try session.file(identity, descriptor)
+        return false
+      }
+      return try Storage.place(ofChunk: descriptor.raw) != nil
+    } catch {
+      // Where there is a session still, a writer is told at once.
+      return session == nil || !record.isWriter
+    }
   }
 
   private func adoptDraft(

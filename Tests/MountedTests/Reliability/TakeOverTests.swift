@@ -310,6 +310,34 @@ struct TakeOverTests {
   }
 
   @Test(
+    "Whoever still reads a chunk of an upload that is complete gets its bytes or an error, never zeros",
+    arguments: ["kept", "removed"])
+  func chunkOfCompleted(session state: String) throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        session = M + "/temp/uploads/s"
+        os.mkdir(session)
+        for index in range(2): put(f"{session}/chunk_{index}", b"%d" % index * (4 << 20))
+        reader = os.open(session + "/chunk_1", os.O_RDONLY)
+        put(session + "/.complete", b"images/user-7/2026/11/a.dcm")
+        assert os.pread(reader, 10, 0) == b"1" * 10
+        if os.environ["STATE"] == "removed": os.rmdir(session)
+        process = server()
+        os.kill(process, signal.SIGKILL)
+        os.statvfs(M)
+        assert server() != process
+        refused(errno.EIO, os.pread, reader, 10, 3 << 20)
+        assert os.fstat(reader).st_size == 4 << 20
+        os.close(reader)
+        assert get(M + "/images/user-7/2026/11/a.dcm") == b"0" * (4 << 20) + b"1" * (4 << 20)
+        """#, ["STATE": state])
+      try m.expectStatsAsWalked()
+    }
+  }
+
+  @Test(
     "A server that ended while it waited for the disk is followed when the disk has answered",
     .needs("mkfs.ext4", "losetup", "fsfreeze"))
   func slowDisk() throws {
