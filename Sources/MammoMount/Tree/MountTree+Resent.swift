@@ -60,7 +60,11 @@ extension MountTree {
   func wasRenamed(_ name: FileName, in folder: Folder, by request: RequestNumber) throws -> Bool {
     guard request.isResent else { return false }
     // A marker that was moved into place shows once its session is complete.
-    if name == Layout.result, let session = sessionIfAny(folder) { return session.record != nil }
+    if name == Layout.result, let session = sessionIfAny(folder) {
+      guard session.record != nil else { return false }
+      tellAgain(of: session)
+      return true
+    }
     return try find(name, in: folder) != nil
   }
 

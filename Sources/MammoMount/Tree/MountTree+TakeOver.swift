@@ -182,7 +182,7 @@ extension MountTree {
     let draft = MarkerDraft(
       session: try session(of: folder), descriptor: descriptor, staged: name,
       credentials: Credentials(Owner(user: record.user, group: record.group), notedOn: descriptor),
-      opener: record.opener)
+      opener: record.opener, isInherited: true)
     let failure = record.failure == 0 ? nil : StorageError.refusedBefore(Errno(rawValue: record.failure))
     draft.state.withLock { state in
       // It may have died between the two notes.

@@ -14,6 +14,8 @@ final class MarkerDraft: Sendable {
   let staged: FileName
   let credentials: Credentials
   let opener: pid_t
+  /// It was written to, and perhaps closed, while an earlier server served.
+  let isInherited: Bool
   /// What a later server knows of it; there once it has a handle.
   let record = Mutex<HandleRecords.Slot?>(nil)
   let state = Monitor(State())
@@ -32,13 +34,15 @@ final class MarkerDraft: Sendable {
   }
 
   init(
-    session: UploadSession, descriptor: SharedDescriptor, staged: FileName, credentials: Credentials, opener: pid_t
+    session: UploadSession, descriptor: SharedDescriptor, staged: FileName, credentials: Credentials, opener: pid_t,
+    isInherited: Bool = false
   ) {
     self.session = session
     self.descriptor = descriptor
     self.staged = staged
     self.credentials = credentials
     self.opener = opener
+    self.isInherited = isInherited
   }
 
   /// Takes content, but no more than a marker can have.

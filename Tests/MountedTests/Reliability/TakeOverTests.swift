@@ -310,6 +310,36 @@ struct TakeOverTests {
   }
 
   @Test(
+    "What was looked for in vain is found once an upload has become it, although the server died as that was done",
+    .needs("strace"), arguments: ["write", "rename"])
+  func lookedForBefore(by: String) throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        session = M + "/temp/uploads/s"
+        marker = session + "/.complete"
+        targets = ["images/user-7/2026/11/a.dcm", "images/user-8/2026/11/a.dcm"]
+        for target in targets:
+            os.mkdir(session)
+            put(session + "/chunk_0", b"0" * 30000)
+            put(session + "/.x", target.encode())
+            assert not os.path.exists(M + "/" + target)
+            process = server()
+            # As the image's folder is to be brought onto the disk, after the note of what is being done and its name.
+            tracer = killed_at("fsync", 3)
+            if os.environ["BY"] == "write": put(marker, target.encode())
+            else: os.rename(session + "/.x", marker)
+            assert server() != process
+            tracer.wait()
+            assert get(M + "/" + target) == b"0" * 30000
+            shutil.rmtree(session)
+        """#, ["BY": by])
+      try m.expectStatsAsWalked()
+    }
+  }
+
+  @Test(
     "Whoever still reads a chunk of an upload that is complete gets its bytes or an error, never zeros",
     arguments: ["kept", "removed"])
   func chunkOfCompleted(session state: String) throws {
