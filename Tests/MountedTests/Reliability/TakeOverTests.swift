@@ -299,6 +299,7 @@ struct TakeOverTests {
         assert os.listdir(month) == ["a.dcm"] and os.stat(month + "/a.dcm").st_size == 5
         assert os.pread(reader, 9, 0) == b"old" and os.fstat(reader).st_nlink == 0
         os.close(reader)
+        assert get(M + "/.errors") == b"", get(M + "/.errors")
         """#, ["BY": by])
       try m.expectStatsAsWalked()
       try m.remount()
