@@ -22,7 +22,7 @@ struct HandleRecord {
   var opener: pid_t = 0
   /// 0 where the server moves the bytes.
   var backing: Int32 = 0
-  /// The first write that failed, or 0.
+  /// The first write that failed, or 0; of a marker, why it was refused.
   var failure: CInt = 0
   var user: uid_t = 0
   var group: gid_t = 0
@@ -66,7 +66,13 @@ struct HandleRecords: @unchecked Sendable {
 
     func forgetFailure() { records[index].failure = 0 }
 
-    func noteDead() { records[index].isDead = true }
+    /// - Parameter failure: why a marker was refused; `nil` where it was not.
+    func noteDead(_ failure: Errno? = nil) {
+      if let failure { records[index].failure = failure.rawValue }
+      // The reason comes first, or the next server took a refused marker for one that has done its work.
+      atomicMemoryFence(ordering: .releasing)
+      records[index].isDead = true
+    }
 
     func note(isClosing: Bool) { records[index].isClosing = isClosing }
   }

@@ -12,6 +12,8 @@ final class OpenInode: Sendable {
   let backing: Int32?
   /// Where the bytes of a chunk are; `nil` for other files.
   let chunk: ChunkFile?
+  /// A chunk whose bytes were where only an earlier server could reach them: what is in its own file is not its content.
+  let isLost: Bool
 
   /// Taken while sizes are booked and while a rename takes the file from one account to another.
   let booking: Mutex<Booking>
@@ -31,12 +33,14 @@ final class OpenInode: Sendable {
   }
 
   init(
-    identity: FileIdentity, node: NodeID, backing: Int32?, chunk: ChunkFile?, size: Int64, hasPrivileges: Bool
+    identity: FileIdentity, node: NodeID, backing: Int32?, chunk: ChunkFile?, size: Int64, hasPrivileges: Bool,
+    isLost: Bool = false
   ) {
     self.identity = identity
     self.node = node
     self.backing = backing
     self.chunk = chunk
+    self.isLost = isLost
     booking = Mutex(Booking(size: size, hasPrivileges: hasPrivileges))
   }
 }

@@ -10,6 +10,12 @@ extension MountTree {
   /// An open file of the storage root.
   private func file(_ handle: HandleID) throws(Errno) -> OpenFile {
     guard case .file(let file)? = handles[handle] else { throw .badFileDescriptor }
+    return try readable(file)
+  }
+
+  /// Never zeros where there were bytes.
+  private func readable(_ file: OpenFile) throws(Errno) -> OpenFile {
+    if file.inode.isLost { throw .ioError }
     return file
   }
 
@@ -20,7 +26,7 @@ extension MountTree {
     try answering("read", node) {
       switch handles[handle] {
       case .file(let file):
-        if let chunk = file.inode.chunk { return try chunk.read(at: offset, into: buffer) }
+        if let chunk = try readable(file).inode.chunk { return try chunk.read(at: offset, into: buffer) }
         return try Sys.read(file.descriptor, at: offset, into: buffer)
       case .marker(let draft): return try Sys.read(draft.descriptor, at: offset, into: buffer)
       case .snapshot(let content):
@@ -38,7 +44,7 @@ extension MountTree {
   ) throws(Errno) -> Int {
     try answering("write", node) {
       switch handles[handle] {
-      case .file(let file): return try write(file, at: offset, bytes, caller)
+      case .file(let file): return try write(try readable(file), at: offset, bytes, caller)
       case .marker(let draft): return try draft.write(at: offset, bytes)
       case .snapshot, .folder, nil: throw Errno.badFileDescriptor
       }
@@ -136,7 +142,7 @@ extension MountTree {
         return try Self.seekDense(offset, whence, size: size)
       }
       // A chunk in the data file has no holes.
-      if let chunk = file.inode.chunk, chunk.place != nil {
+      if let chunk = try readable(file).inode.chunk, chunk.place != nil {
         return try Self.seekDense(offset, whence, size: Int64(try Sys.stat(file.descriptor).st_size))
       }
       return try Sys.seek(file.descriptor, offset: offset, whence: whence)

@@ -164,6 +164,7 @@ extension MountTree {
     let file = try Sys.open(found.location.name, in: found.location.folder, O_RDONLY)
     let content = try Sys.readAll(file, limit: CompletionRequest.longestMarker + 1)
     try complete(session, marker: content, for: Credentials(caller))
+    if caller.request.isResent { tellAgain(of: session) }
     try storage.gate.changing {
       try storage.names.holding(source.folder.node.identity) {
         guard let found = try find(source.name, in: source.folder) else { return }

@@ -9,7 +9,7 @@ extension MountTree {
   package func open(_ node: NodeID, flags: Int32, _ caller: Caller) throws(Errno) -> OpenedFile {
     try answering("open", node) {
       let record = try self.node(node)
-      if let opened = openedBefore(caller.request, record) { return opened }
+      if let opened = try openedBefore(node, record, flags: flags, caller) { return opened }
       let isWriting = flags & O_ACCMODE != O_RDONLY
       switch record.place {
       case .rootStats, .rootErrors, .userStats, .sessionStats:
@@ -48,20 +48,31 @@ extension MountTree {
         found = try insert(id, record, reached, isWriting, caller, chunk: chunk)
       }
       guard let descriptor, let (file, opened) = found else { throw Errno.staleNFSFileHandle }
-      do {
-        try clearPrivilegesUnseen(id, .file(file), isWriting, caller)
-        guard flags & O_TRUNC != 0 else { return opened }
-        try truncateBooked(file.inode, by: descriptor, to: 0)
-        if caller.user != 0 { try clearPrivileges(id, by: descriptor) }
-        if !isWriting { wantDigest(id) }
-        return opened
-      } catch {
-        let last = storage.sizes.holding(file.inode.identity) { handles.release(opened.handle, file) }
-        if let backing = last?.backing { notifier?.unregisterBacking(backing) }
-        throw error
-      }
+      try finishOpening(id, file, opened.handle, by: descriptor, flags: flags, caller)
+      return opened
     } catch {
       if let chunk { session?.closed(chunk, wasClosing: false) }
+      throw error
+    }
+  }
+
+  /// What is left to do once an open is in the table; where that fails, it is not open.
+  ///
+  /// The next server does all of it again where this one dies before its reply: nothing can have been written by way of
+  /// an open of which nobody was told.
+  func finishOpening(
+    _ id: NodeID, _ file: OpenFile, _ handle: HandleID, by descriptor: SharedDescriptor, flags: Int32, _ caller: Caller
+  ) throws {
+    do {
+      let isWriting = flags & O_ACCMODE != O_RDONLY
+      try clearPrivilegesUnseen(id, .file(file), isWriting, caller)
+      guard flags & O_TRUNC != 0 else { return }
+      try truncateBooked(file.inode, by: descriptor, to: 0)
+      if caller.user != 0 { try clearPrivileges(id, by: descriptor) }
+      if !isWriting { wantDigest(id) }
+    } catch {
+      let last = storage.sizes.holding(file.inode.identity) { handles.release(handle, file) }
+      if let backing = last?.backing { notifier?.unregisterBacking(backing) }
       throw error
     }
   }
@@ -227,7 +238,7 @@ extension MountTree {
     let entry = entry(name, in: folder, place, found.stat)
     guard let id = entry.node, let record = nodes[id] else { throw Errno.staleNFSFileHandle }
     do {
-      if let opened = openedBefore(caller.request, record) { return (entry, opened) }
+      if let opened = try openedBefore(id, record, flags: flags, caller) { return (entry, opened) }
       return (entry, try openFile(id, record, flags: flags, caller, chunk: place == .chunk ? name : nil))
     } catch {
       forget(id, count: 1)

@@ -1,6 +1,7 @@
 internal import FuseKit
 internal import Glibc
 internal import StorageCore
+internal import Synchronization
 internal import SystemPackage
 
 /// Requests that a server before this one had read and not answered: they may have been carried out.
@@ -19,10 +20,18 @@ extension MountTree {
   }
 
   /// What a request had opened before the server that it was sent to ended.
-  func openedBefore(_ request: RequestNumber, _ record: Node) -> OpenedFile? {
-    guard let (id, handle) = handles.opened(by: request) else { return nil }
+  func openedBefore(_ node: NodeID, _ record: Node, flags: Int32, _ caller: Caller) throws -> OpenedFile? {
+    guard let (id, handle) = handles.opened(by: caller.request) else { return nil }
     switch handle {
     case .file(let file):
+      let chunk = file.state.withLock { $0.chunk }
+      do {
+        // It may not have come to that.
+        try finishOpening(node, file, id, by: file.descriptor, flags: flags, caller)
+      } catch {
+        if let chunk { chunk.session.closed(chunk.name, wasClosing: false) }
+        throw error
+      }
       return OpenedFile(
         handle: id, service: dataPath.service(of: file.inode, isWriter: file.isWriter), skipsFlush: !file.isWriter)
     case .snapshot: return OpenedFile(handle: id, service: .direct, skipsFlush: true)
@@ -51,7 +60,11 @@ extension MountTree {
   func wasRenamed(_ name: FileName, in folder: Folder, by request: RequestNumber) throws -> Bool {
     guard request.isResent else { return false }
     // A marker that was moved into place shows once its session is complete.
-    if name == Layout.result, let session = sessionIfAny(folder) { return session.record != nil }
+    if name == Layout.result, let session = sessionIfAny(folder) {
+      guard session.record != nil else { return false }
+      tellAgain(of: session)
+      return true
+    }
     return try find(name, in: folder) != nil
   }
 

@@ -21,7 +21,11 @@ extension MountTree {
         handles.drop(slot)
       }
     }
-    for intent in undone { keepName(intent, staged) }
+    for (slot, intent) in undone {
+      keepName(intent, staged)
+      // Until here a server that follows this one has to find it.
+      intents.end(slot)
+    }
   }
 
   /// A staged file that was about to get another name has its old one; the request comes again.
@@ -44,13 +48,12 @@ extension MountTree {
   /// A rename that was under way was carried out, or was not; the nodes are to know.
   ///
   /// - Returns: those that were not.
-  private func settleRenames(_ intents: RenameIntents) -> [RenameIntent] {
-    var undone: [RenameIntent] = []
+  private func settleRenames(_ intents: RenameIntents) -> [(slot: Int, intent: RenameIntent)] {
+    var undone: [(slot: Int, intent: RenameIntent)] = []
     for (slot, intent) in intents.all {
       if !intent.isDone {
         guard isDone(intent) else {
-          intents.end(slot)
-          undone.append(intent)
+          undone.append((slot, intent))
           continue
         }
         renamed(intent.identity, intent.source, intent.target, intent.place)
@@ -112,15 +115,20 @@ extension MountTree {
     let stat = try Sys.stat(descriptor)
     let identity = FileIdentity(stat)
     if stat.st_nlink == 0 { nodes.unlinked(identity) }
+    if !nodes.isOrphan(id), let record = staged[identity], wasReplaced(node, identity, descriptor, record) {
+      nodes.unlinked(identity)
+      try storage.staging.discard(record)
+    }
     let isOrphan = nodes.isOrphan(id)
     let session = isChunk(node.place) ? try? self.session(of: node.parent) : nil
+    let isLost = isChunk(node.place) && isLost(descriptor, identity, of: session, record)
     let isFirst = handles.inode(of: id) == nil
     let inode =
       try handles.inode(of: id)
       ?? OpenInode(
         identity: identity, node: id, backing: record.backing == 0 ? nil : record.backing,
-        chunk: session?.file(identity, descriptor), size: Int64(stat.st_size),
-        hasPrivileges: stat.st_mode & (S_ISUID | S_ISGID) != 0)
+        chunk: isLost ? nil : session?.file(identity, descriptor), size: Int64(stat.st_size),
+        hasPrivileges: stat.st_mode & (S_ISUID | S_ISGID) != 0, isLost: isLost)
     let file = OpenFile(
       inode: inode, descriptor: descriptor, isWriter: record.isWriter, opener: record.opener,
       record: handles.slot(slot))
@@ -139,6 +147,33 @@ extension MountTree {
     file.state.withLock { $0.chunk = (session, node.name) }
   }
 
+  /// Whether a file that was published at a close has lost its name to another, so that its record is all that is left.
+  private func wasReplaced(
+    _ node: Node, _ identity: FileIdentity, _ descriptor: SharedDescriptor, _ record: FileName
+  ) -> Bool {
+    guard Staging.wasPublished(descriptor, named: record), let folder = try? self.descriptor(of: node.parent),
+      let there = try? Sys.stat(node.name, in: folder)
+    else { return false }
+    return FileIdentity(there) != identity
+  }
+
+  /// Whether the bytes of an open chunk cannot be had any more: they are in the data file of a session that has ended,
+  /// which the last server had open, and the chunk's own file is one hole.
+  private func isLost(
+    _ descriptor: SharedDescriptor, _ identity: FileIdentity, of session: UploadSession?, _ record: HandleRecord
+  ) -> Bool {
+    do {
+      if let session {
+        _ = try session.file(identity, descriptor)
+        return false
+      }
+      return try Storage.place(ofChunk: descriptor.raw) != nil
+    } catch {
+      // Where there is a session still, a writer is told at once.
+      return session == nil || !record.isWriter
+    }
+  }
+
   private func adoptDraft(
     _ record: HandleRecord, _ folder: NodeID, _ id: HandleID, in slot: Int, _ staged: [FileIdentity: FileName]
   ) throws {
@@ -147,11 +182,15 @@ extension MountTree {
     let draft = MarkerDraft(
       session: try session(of: folder), descriptor: descriptor, staged: name,
       credentials: Credentials(Owner(user: record.user, group: record.group), notedOn: descriptor),
-      opener: record.opener)
+      opener: record.opener, isInherited: true)
+    let failure = record.failure == 0 ? nil : StorageError.refusedBefore(Errno(rawValue: record.failure))
     draft.state.withLock { state in
-      state.isDead = record.isDead
+      // It may have died between the two notes.
+      state.isDead = record.isDead || failure != nil
+      state.failure = failure
       state.wasClosed = record.isClosing
     }
+    if let failure { draft.session.refused(failure) }
     draft.record.withLock { $0 = handles.slot(slot) }
     markers.add(draft)
     handles.adopt(.marker(draft), id, in: slot)

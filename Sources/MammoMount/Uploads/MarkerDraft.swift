@@ -14,6 +14,8 @@ final class MarkerDraft: Sendable {
   let staged: FileName
   let credentials: Credentials
   let opener: pid_t
+  /// It was written to, and perhaps closed, while an earlier server served.
+  let isInherited: Bool
   /// What a later server knows of it; there once it has a handle.
   let record = Mutex<HandleRecords.Slot?>(nil)
   let state = Monitor(State())
@@ -32,17 +34,21 @@ final class MarkerDraft: Sendable {
   }
 
   init(
-    session: UploadSession, descriptor: SharedDescriptor, staged: FileName, credentials: Credentials, opener: pid_t
+    session: UploadSession, descriptor: SharedDescriptor, staged: FileName, credentials: Credentials, opener: pid_t,
+    isInherited: Bool = false
   ) {
     self.session = session
     self.descriptor = descriptor
     self.staged = staged
     self.credentials = credentials
     self.opener = opener
+    self.isInherited = isInherited
   }
 
   /// Takes content, but no more than a marker can have.
   func write(at offset: Int64, _ bytes: UnsafeRawBufferPointer) throws -> Int {
+    // A write that comes again, after a server that died of it or not, is refused again.
+    if let failure = state.withLock({ $0.failure }) { throw failure }
     guard offset <= Int64(CompletionRequest.longestMarker - bytes.count) else {
       let error = StorageError.badMarker(
         "a marker holds a path or a JSON object, at most \(CompletionRequest.longestMarker) bytes")
@@ -68,7 +74,7 @@ final class MarkerDraft: Sendable {
       state.isDead = true
       state.failure = failure ?? state.failure
     }
-    record.withLock { $0?.noteDead() }
+    record.withLock { $0?.noteDead(failure?.errno) }
   }
 }
 

@@ -74,6 +74,7 @@ extension MountTree {
     if let failure { throw failure }
     guard isNew else { return }
     defer { draft.state.change { $0.isTrying = false } }
+    defer { if draft.isInherited { tellAgain(of: draft.session) } }
     // `touch` on the marker of a completed session asks for nothing, unless the disk is to be asked again.
     if content.isEmpty, let record = draft.session.record {
       let isMeant = try CompletionRequest(marker: content).isSatisfied(by: record, session: draft.session.name)
@@ -87,6 +88,29 @@ extension MountTree {
     }
     // For a later server it has done its work: the session may be gone by then, result and all, but for its folder.
     draft.record.withLock { $0?.noteDead() }
+  }
+
+  /// Tells the kernel, which remembers for long what a name led to, of a completion by an earlier server, which may have
+  /// died before it did so.
+  func tellAgain(of session: UploadSession) {
+    guard let record = session.record, let path = try? StoragePath(parsing: record.storagePath) else { return }
+    var folder = NodeID.root
+    for name in path.folder {
+      guard let descriptor = try? descriptor(of: folder), let stat = try? Sys.stat(name, in: descriptor),
+        let child = nodes.find(FileIdentity(stat))
+      else {
+        // The kernel may believe that there is no such folder. One that it knows it is not to forget: somebody is in it.
+        return tellAgain(of: name, in: folder)
+      }
+      folder = child.id
+    }
+    tellAgain(of: path.fileName, in: folder)
+  }
+
+  private func tellAgain(of name: FileName, in folder: NodeID) {
+    guard let identity = nodes.identity(of: folder) else { return }
+    changed([name], in: identity)
+    settleChanges()
   }
 
   /// Completes a session; what refuses it is noted in its `.stats`.

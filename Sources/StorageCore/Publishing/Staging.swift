@@ -143,6 +143,11 @@ package final class Staging: Sendable {
     return Origin(parsing: text.map { String(decoding: $0, as: UTF8.self) }, of: name)
   }
 
+  /// Whether a staged file's record says that it was to have its final name, or had it: at a close.
+  package static func wasPublished(
+    _ descriptor: borrowing some DescriptorReference & ~Copyable, named name: FileName
+  ) -> Bool { origin(of: descriptor, named: name).size != nil }
+
   package static func removeOrigin(of descriptor: borrowing some DescriptorReference & ~Copyable) {
     // Absent where the file system has no extended attributes.
     try? Sys.removeExtendedAttribute(Layout.originAttribute, of: descriptor)

@@ -29,6 +29,8 @@ public enum StorageError: Error, Hashable, Sendable {
   case completed(String)
   case badMarker(String)
   case badTarget(String)
+  /// By a server that has ended, which alone knew why.
+  case refusedBefore(Errno)
 
   // The storage as a whole
   case inUse(String)
@@ -57,6 +59,7 @@ public enum StorageError: Error, Hashable, Sendable {
     case .chunkOpen, .completing: .resourceBusy
     case .completed: .notPermitted
     case .badMarker, .badTarget: .invalidArgument
+    case .refusedBefore(let errno): errno
     case .inUse: .resourceBusy
     case .notAStorageRoot: .noSuchFileOrDirectory
     case .reserveReached: .noSpace
@@ -89,6 +92,8 @@ public enum StorageError: Error, Hashable, Sendable {
     case .completed(let path): "the session is complete as \(path); use a new session"
     case .badMarker(let what): what
     case .badTarget(let what): what
+    case .refusedBefore:
+      "the marker was refused, and the server that knew why has ended; write the marker again to be told"
     case .inUse(let by): "the storage root is in use by \(by)"
     case .notAStorageRoot(let path): "\(path) is not a storage root"
     case .reserveReached(let kept):

@@ -56,17 +56,25 @@ struct SessionRecovery {
     let file = try data.reopen()
     let hasData = file != nil
     var chunks: [ChunkSet.Chunk] = []
+    let entries = try FolderStream.all(of: folder.raw)
     var record: CompletionRecord?
+    if entries.contains(where: { $0.name == Layout.result }) {
+      let file = try Sys.openOwn(Layout.result, in: folder, O_RDONLY)
+      record = CompletionRecord(json: try Sys.readAll(file, limit: CompletionRequest.longestMarker))
+    }
     var last = Int64(try Sys.stat(folder).st_mtim.tv_sec)
-    for entry in try FolderStream.all(of: folder.raw) {
+    for entry in entries {
       let stat = try Sys.stat(entry.name, in: folder)
       last = max(last, Int64(stat.st_mtim.tv_sec))
-      if entry.name == Layout.result {
-        let file = try Sys.openOwn(entry.name, in: folder, O_RDONLY)
-        record = CompletionRecord(json: try Sys.readAll(file, limit: CompletionRequest.longestMarker))
-      } else if stat.isRegularFile, let chunk = try chunk(entry.name, stat, in: folder, data, hasData, of: name) {
-        chunks.append(chunk)
-      }
+      guard entry.name != Layout.result, stat.isRegularFile else { continue }
+      // That the bytes of one that has become part of an image are not where they were is no loss.
+      let chunk: ChunkSet.Chunk? =
+        if record != nil {
+          ChunkSet.Chunk(name: entry.name, size: Int64(stat.st_size))
+        } else {
+          try chunk(entry.name, stat, in: folder, data, hasData, of: name)
+        }
+      if let chunk { chunks.append(chunk) }
     }
     if record != nil {
       // Cut off while its chunks were going.

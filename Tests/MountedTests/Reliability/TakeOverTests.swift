@@ -238,6 +238,136 @@ struct TakeOverTests {
     }
   }
 
+  @Test("A temporary file keeps its name also where the next server is killed, too, as it begins", .needs("strace"))
+  func takeOverCutOff() throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        month = M + "/images/user-7/2026/11"
+        put(month + "/.a.dcm.Ab12Cd", b"whole" * 10000)
+        # Its release has been served by then.
+        os.listdir(month)
+        first = server()
+        supervisor = int(open(f"/proc/{first}/stat").read().rsplit(")", 1)[1].split()[1])
+        # Servers that come are held up as they begin to put the name back.
+        delaying = traced(
+            supervisor, "-o", D + "/calls", "-e", "trace=fsetxattr", "-e", "inject=fsetxattr:delay_enter=5s:when=1")
+        killing = killed_at("linkat")
+        renaming = subprocess.Popen(["mv", month + "/.a.dcm.Ab12Cd", month + "/a.dcm"])
+        assert poll(lambda: server() != first and b"fsetxattr(" in get(D + "/calls"))
+        killing.wait()
+        second = server()
+        os.kill(second, signal.SIGKILL)
+        assert poll(lambda: server() != second)
+        delaying.kill()
+        delaying.wait()
+        assert renaming.wait(20) == 0
+        assert os.listdir(month) == ["a.dcm"] and get(month + "/a.dcm") == b"whole" * 10000
+        assert get(M + "/.errors") == b"", get(M + "/.errors")
+        """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
+  @Test(
+    "A file that was just replaced does not come back for having been open", .needs("strace"),
+    arguments: ["rename", "complete"])
+  func replaced(by: String) throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        month = M + "/images/user-7/2026/11"
+        session = M + "/temp/uploads/s"
+        os.mkdir(session)
+        put(session + "/chunk_0", b"newer")
+        os.listdir(session)
+        process = server()
+        # As the record of the file that is replaced is to go. Before it goes that of the one that is renamed.
+        tracer = killed_at("unlinkat", 2 if os.environ["BY"] == "rename" else 1)
+        put(month + "/a.dcm", b"old")
+        reader = os.open(month + "/a.dcm", os.O_RDONLY)
+        if os.environ["BY"] == "rename":
+            put(month + "/b.dcm", b"newer")
+            os.rename(month + "/b.dcm", month + "/a.dcm")
+        else:
+            put(session + "/.complete", b'{"path": "images/user-7/2026/11/a.dcm", "overwrite": true}')
+        assert server() != process
+        tracer.wait()
+        assert get(month + "/a.dcm") == b"newer", get(month + "/a.dcm")
+        assert os.listdir(month) == ["a.dcm"] and os.stat(month + "/a.dcm").st_size == 5
+        assert os.pread(reader, 9, 0) == b"old" and os.fstat(reader).st_nlink == 0
+        os.close(reader)
+        assert get(M + "/.errors") == b"", get(M + "/.errors")
+        """#, ["BY": by])
+      try m.expectStatsAsWalked()
+      try m.remount()
+      try m.python(
+        #"""
+        assert get(M + "/images/user-7/2026/11/a.dcm") == b"newer" and os.listdir(M + "/temp/processing") == []
+        """#)
+    }
+  }
+
+  @Test(
+    "What was looked for in vain is found once an upload has become it, although the server died as that was done",
+    .needs("strace"), arguments: ["write", "rename"])
+  func lookedForBefore(by: String) throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        session = M + "/temp/uploads/s"
+        marker = session + "/.complete"
+        targets = ["images/user-7/2026/11/a.dcm", "images/user-8/2026/11/a.dcm"]
+        for target in targets:
+            os.mkdir(session)
+            put(session + "/chunk_0", b"0" * 30000)
+            put(session + "/.x", target.encode())
+            assert not os.path.exists(M + "/" + target)
+            process = server()
+            # As the image's folder is to be brought onto the disk, after the note of what is being done and its name.
+            tracer = killed_at("fsync", 3)
+            if os.environ["BY"] == "write": put(marker, target.encode())
+            else: os.rename(session + "/.x", marker)
+            assert server() != process
+            tracer.wait()
+            assert get(M + "/" + target) == b"0" * 30000
+            shutil.rmtree(session)
+        """#, ["BY": by])
+      try m.expectStatsAsWalked()
+    }
+  }
+
+  @Test(
+    "Whoever still reads a chunk of an upload that is complete gets its bytes or an error, never zeros",
+    arguments: ["kept", "removed"])
+  func chunkOfCompleted(session state: String) throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        session = M + "/temp/uploads/s"
+        os.mkdir(session)
+        for index in range(2): put(f"{session}/chunk_{index}", b"%d" % index * (4 << 20))
+        reader = os.open(session + "/chunk_1", os.O_RDONLY)
+        put(session + "/.complete", b"images/user-7/2026/11/a.dcm")
+        assert os.pread(reader, 10, 0) == b"1" * 10
+        if os.environ["STATE"] == "removed": os.rmdir(session)
+        process = server()
+        os.kill(process, signal.SIGKILL)
+        os.statvfs(M)
+        assert server() != process
+        refused(errno.EIO, os.pread, reader, 10, 3 << 20)
+        assert os.fstat(reader).st_size == 4 << 20
+        os.close(reader)
+        assert get(M + "/images/user-7/2026/11/a.dcm") == b"0" * (4 << 20) + b"1" * (4 << 20)
+        """#, ["STATE": state])
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test(
     "A server that ended while it waited for the disk is followed when the disk has answered",
     .needs("mkfs.ext4", "losetup", "fsfreeze"))

@@ -44,6 +44,80 @@ struct UnansweredRequestTests {
     return wasKilled
   }
 
+  @Test(
+    "An open that empties its file does so, although the server died between opening and emptying it",
+    arguments: ["images/user-7/2026/11/a", "temp/uploads/s/chunk_0", "temp/processing/f"])
+  func emptied(path: String) throws {
+    try withMount { m in
+      let script =
+        Self.operationsInPython + #"""
+          prepare()
+          path = os.environ["P"]
+          put(M + "/" + path, b"long" * 3000)
+          process = server()
+          tracer = killed_at("ftruncate")
+          put(M + "/" + path, b"short")
+          assert server() != process
+          tracer.wait()
+          assert get(M + "/" + path) == b"short", get(M + "/" + path)[:20]
+          assert get(M + "/.errors") == b"", get(M + "/.errors")
+          """#
+      try m.python(script, ["P": path])
+      try m.expectStatsAsWalked()
+    }
+  }
+
+  @Test("A marker that was refused is refused, although the server died before it said so")
+  func refusedMarker() throws {
+    try withMount { m in
+      let script =
+        Self.operationsInPython + #"""
+          prepare()
+          session = M + "/temp/uploads/s"
+          marker = os.open(session + "/.complete", os.O_CREAT | os.O_WRONLY)
+          os.write(marker, (month[1:] + "/a").encode())
+          process = server()
+          tracer = killed_at("writev")
+          refused(errno.EEXIST, os.close, marker)
+          assert server() != process
+          tracer.wait()
+          assert get(M + month + "/a") == b"a" * 5000
+          assert b"was refused" in get(session + "/.stats"), get(session + "/.stats")
+          assert b" EEXIST " in get(M + "/.errors"), get(M + "/.errors")
+          put(session + "/.complete", (month[1:] + "/up").encode())
+          assert get(M + month + "/up") == b"c0"
+          """#
+      try m.python(script)
+      try m.expectStatsAsWalked()
+    }
+  }
+
+  @Test("A marker of which a write failed completes nothing, although the server died before it said so")
+  func failedMarkerWrite() throws {
+    try withMount { m in
+      let script =
+        Self.operationsInPython + #"""
+          prepare()
+          session = M + "/temp/uploads/s"
+          content = (month[1:] + "/up").encode()
+          marker = os.open(session + "/.complete", os.O_CREAT | os.O_WRONLY)
+          process = server()
+          tracer = traced(
+              process, "-o", "/dev/null", "-e", "trace=pwrite64,writev", "-e", "inject=pwrite64:error=EIO:when=1",
+              "-e", "inject=writev:signal=KILL:when=1")
+          refused(errno.EIO, os.write, marker, content)
+          assert server() != process
+          tracer.wait()
+          refused(errno.EIO, os.close, marker)
+          assert not os.path.exists(M + month + "/up")
+          put(session + "/.complete", content)
+          assert get(M + month + "/up") == b"c0"
+          """#
+      try m.python(script)
+      try m.expectStatsAsWalked()
+    }
+  }
+
   private static let operationsInPython = #"""
     month = '/images/user-7/2026/11'
     def prepare():

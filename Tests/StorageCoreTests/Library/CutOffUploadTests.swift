@@ -76,6 +76,7 @@ struct CutOffUploadTests {
       try root.remove(".mammofs/usage.json")
       let storage = try root.storage()
       #expect(try root.list(Self.session) == [".complete"])
+      #expect(storage.refusals.text.isEmpty)
       #expect(try complete(storage) == CompletionRecord(storagePath: Self.target, size: 6, chunks: 2, sha256: nil))
       #expect(try storage.getStorageStats().completedSessions == 1)
       #expect(try Walk(storage.getStorageStats()) == Walk(of: root))

@@ -22,6 +22,7 @@ struct StorageErrorTests {
     (.completed("images/user-7/2026/11/a.dcm"), .notPermitted),
     (.badMarker("the marker is not UTF-8"), .invalidArgument),
     (.badTarget("'images' is no place for an image"), .invalidArgument),
+    (.refusedBefore(.noData), .noData),
     (.inUse("the mount at /mnt"), .resourceBusy),
     (.notAStorageRoot("/etc"), .noSuchFileOrDirectory),
     (.reserveReached(kept: 64 << 20), .noSpace),
