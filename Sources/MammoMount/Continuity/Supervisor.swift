@@ -113,7 +113,7 @@ package final class Supervisor {
       let phase = Self.phase(of: server)
       if signal == 0, phase == "Z" {
         endedSince = endedSince ?? Clock.monotonic()
-        if lx_may_change_disk(server) == 0 || Clock.monotonic() - (endedSince ?? 0) > Self.diskPatience {
+        if lx_may_change_disk(server, state.device) == 0 || Clock.monotonic() - (endedSince ?? 0) > Self.diskPatience {
           return SIGKILL
         }
       }
