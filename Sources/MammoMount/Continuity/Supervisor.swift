@@ -106,7 +106,9 @@ package final class Supervisor {
     while true {
       let signal = lx_wait_for_supervisor_signal(Self.pause)
       if signal != 0, signal != SIGCHLD { kill(server, SIGTERM) }
-      let ended = waitpid(server, &status, WNOHANG)
+      // Also of an earlier one that was not waited for: nobody else would.
+      var ended = waitpid(-1, &status, WNOHANG)
+      while ended > 0, ended != server { ended = waitpid(-1, &status, WNOHANG) }
       if ended == server { return status }
       // A thread of it may be caught in the kernel until the next server answers: its end need not be waited for. One
       // that waits for the disk has to be, or what it does then is done behind the back of the next server.

@@ -287,7 +287,7 @@ struct TakeOverTests {
   }
 
   @Test(
-    "A server that ended while it told the kernel of a change is followed at once", .needs("strace")
+    "A server that ended while it told the kernel of a change is followed at once, and leaves nothing", .needs("strace")
   )
   func telling() throws {
     try withMount { m in
@@ -317,6 +317,7 @@ struct TakeOverTests {
         assert making.wait(10) == 0
         assert server() != process
         assert os.listdir(work) == ["new"]
+        assert poll(lambda: not os.path.exists(f"/proc/{process}")), "nobody has waited for the one that was left"
         assert get(M + "/.errors") == b"", get(M + "/.errors")
         """#)
     }
