@@ -52,7 +52,11 @@ final class HandleTable: Sendable {
   }
 
   @discardableResult
-  func remove(_ id: HandleID) -> Handle? { table.withLock { $0.remove(id) } }
+  func remove(_ id: HandleID) -> Handle? {
+    // Whoever still has the draft is not to write into a record that may be another's soon.
+    if case .marker(let draft)? = self[id] { draft.record.withLock { $0 = nil } }
+    return table.withLock { $0.remove(id) }
+  }
 
   /// Makes a handle of an earlier server again, with its number.
   func adopt(_ handle: Handle, _ id: HandleID, in slot: Int) {
@@ -143,6 +147,8 @@ final class HandleTable: Sendable {
   private func enter(_ file: OpenFile, _ id: HandleID, hasName: Bool) {
     file.inode.booking.withLock { booking in
       booking.handles[id] = file
+      // It may have failed since the record was written.
+      if let failure = booking.failure { file.record.note(failure: failure) }
       if !hasName { booking.isUnlinked = true }
     }
   }
