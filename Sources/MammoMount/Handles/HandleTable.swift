@@ -107,6 +107,17 @@ final class HandleTable: Sendable {
     return isListed || inode?.isInUse ?? false
   }
 
+  /// Whether somebody writes a session's marker. That a descriptor of it was closed says little: a shell closes a
+  /// duplicate before it writes.
+  func isMarkerOpen(in session: FileName) -> Bool {
+    let drafts = table.withLock { table in
+      table.handles.values.compactMap { entry in
+        if case .marker(let draft) = entry.handle, draft.session.name == session { draft } else { nil }
+      }
+    }
+    return drafts.contains { $0.state.withLock { !$0.isDead } }
+  }
+
   /// Adds an open of a file; the first of a file makes what its opens share.
   ///
   /// The caller holds the file's lock, so that nobody else makes one meanwhile.
