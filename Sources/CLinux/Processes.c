@@ -26,7 +26,9 @@ static ssize_t read_small(int file, char *buffer, size_t size) {
 static ssize_t read_path(int folder, const char *path, char *buffer, size_t size) {
   int file = openat(folder, path, O_RDONLY | O_CLOEXEC);
   ssize_t length = read_small(file, buffer, size);
+  int error = errno;
   if (file >= 0) close(file);
+  errno = error;
   return length;
 }
 
@@ -52,21 +54,45 @@ enum lx_process_state lx_state_in_view(const struct lx_process_view *view) {
   return parse_state(text, length);
 }
 
-// Whether a thread's call is one with which a server looks at other processes, or waits.
-static int only_looks(long call) {
+int lx_call_may_change_disk(const char *text, int device) {
+  long call;
+  unsigned long first = 0, second = 0, third = 0;
+  // None: a zombie is in none. Neither number nor none: the thread runs, on its way out of one.
+  if (text[0] == '-') return 0;
+  if (sscanf(text, "%ld %lx %lx %lx", &call, &first, &second, &third) != 4) return 1;
   switch (call) {
-    case SYS_openat:
+    // With which a server looks at other processes, or waits.
     case SYS_read:
     case SYS_pread64:
     case SYS_readlinkat:
     case SYS_getdents64:
     case SYS_close:
-    case SYS_futex: return 1;
-    default: return 0;
+    case SYS_futex: return 0;
+    // That of openat2 are in the server's memory, which may have gone.
+    case SYS_openat: return (third & (O_CREAT | O_TRUNC)) != 0;
+    // They take as long as the disk does, and change nothing that the next server would see.
+    case SYS_fsync:
+    case SYS_fdatasync:
+    case SYS_sync_file_range:
+    case SYS_syncfs: return 0;
+    // To the kernel, which may wait for an answer that only the next server can give.
+    case SYS_write:
+    case SYS_writev: return device < 0 || first != (unsigned long)device;
+    default: return 1;
   }
 }
 
-int lx_may_change_disk(int32_t process) {
+// By the state of a thread whose call may not be asked for: whether it waits and cannot be killed meanwhile.
+static int waits_for_good(int tasks, const char *task) {
+  char name[path_room], text[info_room];
+  if (snprintf(name, sizeof name, "%.20s/stat", task) >= (int)sizeof name) return 0;
+  if (read_path(tasks, name, text, sizeof text) < 0) return 0;
+  // PID (NAME) STATE …; the name may contain anything.
+  const char *end = strrchr(text, ')');
+  return end != NULL && end[1] == ' ' && end[2] == 'D';
+}
+
+int lx_may_change_disk(int32_t process, int device) {
   char path[path_room], text[160];
   snprintf(path, sizeof path, "/proc/%d/task", process);
   DIR *tasks = opendir(path);
@@ -76,11 +102,10 @@ int lx_may_change_disk(int32_t process) {
     if (task->d_name[0] == '.') continue;
     char name[path_room];
     if (snprintf(name, sizeof name, "%.20s/syscall", task->d_name) >= (int)sizeof name) continue;
+    errno = 0;
     ssize_t length = read_path(dirfd(tasks), name, text, sizeof text);
-    // A zombie is in none; one that runs is on its way out of one.
-    if (length <= 0 || text[0] == '-') continue;
-    long call;
-    found = sscanf(text, "%ld", &call) != 1 || (call >= 0 && !only_looks(call));
+    if (length > 0) found = lx_call_may_change_disk(text, device);
+    else if (errno == EPERM || errno == EACCES) found = waits_for_good(dirfd(tasks), task->d_name);
   }
   closedir(tasks);
   return found;

@@ -81,7 +81,11 @@ int lx_flock(int fd, int exclusive, int blocking);
 enum lx_process_state { lx_process_gone, lx_process_without_memory, lx_process_executing, lx_process_running };
 enum lx_process_state lx_state_of_process(int32_t process);
 // Whether a thread of a killed process is still in a call that may change something on disk: it is carried out to its end.
-int lx_may_change_disk(int32_t process);
+// `device` is the descriptor of the mount, what is written to which is for the kernel. Where the calls may not be asked
+// for (Yama's ptrace_scope, for instance) a thread that waits uninterruptibly counts.
+int lx_may_change_disk(int32_t process, int device);
+// The same of one thread, by its line in /proc/PID/task/TID/syscall.
+int lx_call_may_change_disk(const char *text, int device);
 // How many descriptors of a process lead to the inode `inode` under a path that ends with `/name`; -1 where it may
 // not be asked. With `inherited`, close-on-exec ones do not count: a child about to execute has copies for a moment.
 // The links in /proc are read, the file is not touched, and nothing is allocated: it is asked at closes.

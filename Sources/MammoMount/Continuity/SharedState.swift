@@ -34,6 +34,7 @@ package final class SharedState: @unchecked Sendable {
     static let lock = 36
     static let agreed = 40
     static let companion = 120
+    static let hasInherited = 124
     static let initializationLength = 48
     static let nextHandle = 56
     static let handleCount = 64
@@ -157,6 +158,13 @@ package final class SharedState: @unchecked Sendable {
   private(set) var companion: CInt {
     get { load(at: Offset.companion, as: CInt.self) }
     set { store(newValue, at: Offset.companion) }
+  }
+
+  /// The server has closed what nobody needs any more of the descriptors that it shares with the supervisor. Between
+  /// these two only: both are of one program.
+  var hasInherited: Bool {
+    get { load(at: Offset.hasInherited, as: UInt32.self) != 0 }
+    set { store(UInt32(newValue ? 1 : 0), at: Offset.hasInherited) }
   }
 
   /// What a server needs to go on with the mount.

@@ -36,6 +36,8 @@ package final class Supervisor {
   private static let crashPeriod: UInt64 = 10_000_000_000
   /// So many nanoseconds a server that has ended may wait for the disk.
   private static let diskPatience: UInt64 = 30_000_000_000
+  /// So many nanoseconds a server may take to see what the one before it left open.
+  private static let inheritancePatience: UInt64 = 5_000_000_000
   /// Milliseconds between two looks at the server.
   private static let pause: CInt = 500
 
@@ -61,6 +63,7 @@ package final class Supervisor {
     guard lx_block_supervisor_signals() == 0 else { throw ServerFailure("cannot block signals") }
     var isFirst = true
     while true {
+      state.hasInherited = false
       let server = lx_fork_sharing_descriptors()
       if server == 0 {
         // Before there is any other thread: it would keep more. The limit takes a right that goes.
@@ -103,17 +106,23 @@ package final class Supervisor {
     var lastRead = state.requestsRead
     var waitingSince: UInt64?
     var endedSince: UInt64?
+    let begin = Clock.monotonic()
     while true {
       let signal = lx_wait_for_supervisor_signal(Self.pause)
       if signal != 0, signal != SIGCHLD { kill(server, SIGTERM) }
-      let ended = waitpid(server, &status, WNOHANG)
+      // Also of an earlier one that was not waited for: nobody else would.
+      var ended = waitpid(-1, &status, WNOHANG)
+      while ended > 0, ended != server { ended = waitpid(-1, &status, WNOHANG) }
       if ended == server { return status }
+      // It closes what it does not know, also what would be opened here for a look. A server that ends so early has
+      // no thread yet that could be waited for.
+      guard state.hasInherited || Clock.monotonic() - begin > Self.inheritancePatience else { continue }
       // A thread of it may be caught in the kernel until the next server answers: its end need not be waited for. One
       // that waits for the disk has to be, or what it does then is done behind the back of the next server.
       let phase = Self.phase(of: server)
       if signal == 0, phase == "Z" {
         endedSince = endedSince ?? Clock.monotonic()
-        if lx_may_change_disk(server) == 0 || Clock.monotonic() - (endedSince ?? 0) > Self.diskPatience {
+        if lx_may_change_disk(server, state.device) == 0 || Clock.monotonic() - (endedSince ?? 0) > Self.diskPatience {
           return SIGKILL
         }
       }

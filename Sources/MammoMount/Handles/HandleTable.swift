@@ -52,7 +52,11 @@ final class HandleTable: Sendable {
   }
 
   @discardableResult
-  func remove(_ id: HandleID) -> Handle? { table.withLock { $0.remove(id) } }
+  func remove(_ id: HandleID) -> Handle? {
+    // Whoever still has the draft is not to write into a record that may be another's soon.
+    if case .marker(let draft)? = self[id] { draft.record.withLock { $0 = nil } }
+    return table.withLock { $0.remove(id) }
+  }
 
   /// Makes a handle of an earlier server again, with its number.
   func adopt(_ handle: Handle, _ id: HandleID, in slot: Int) {
@@ -103,6 +107,17 @@ final class HandleTable: Sendable {
     return isListed || inode?.isInUse ?? false
   }
 
+  /// Whether somebody writes a session's marker. That a descriptor of it was closed says little: a shell closes a
+  /// duplicate before it writes.
+  func isMarkerOpen(in session: FileName) -> Bool {
+    let drafts = table.withLock { table in
+      table.handles.values.compactMap { entry in
+        if case .marker(let draft) = entry.handle, draft.session.name == session { draft } else { nil }
+      }
+    }
+    return drafts.contains { $0.state.withLock { !$0.isDead } }
+  }
+
   /// Adds an open of a file; the first of a file makes what its opens share.
   ///
   /// The caller holds the file's lock, so that nobody else makes one meanwhile.
@@ -143,6 +158,8 @@ final class HandleTable: Sendable {
   private func enter(_ file: OpenFile, _ id: HandleID, hasName: Bool) {
     file.inode.booking.withLock { booking in
       booking.handles[id] = file
+      // It may have failed since the record was written.
+      if let failure = booking.failure { file.record.note(failure: failure) }
       if !hasName { booking.isUnlinked = true }
     }
   }

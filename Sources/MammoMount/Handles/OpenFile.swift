@@ -87,24 +87,23 @@ final class OpenFile: Sendable {
   /// A write failed: later ones of this open fail the same way, and a new file is not whole.
   func fail(_ error: Errno) {
     state.withLock { $0.failure = $0.failure ?? error }
-    let all = inode.booking.withLock { booking in
+    // Within the lock: once it has left the list, its record may be another's.
+    inode.booking.withLock { booking in
       booking.failure = error
-      return Array(booking.handles.values)
+      for file in booking.handles.values { file.record.note(failure: error) }
     }
-    for file in all { file.record.note(failure: error) }
   }
 }
 
 extension OpenInode {
   /// What failed is forgotten, since nothing is left of what was written.
   func succeed() {
-    let all = booking.withLock { booking in
+    booking.withLock { booking in
       booking.failure = nil
-      return Array(booking.handles.values)
-    }
-    for file in all {
-      file.state.withLock { $0.failure = nil }
-      file.record.forgetFailure()
+      for file in booking.handles.values {
+        file.state.withLock { $0.failure = nil }
+        file.record.forgetFailure()
+      }
     }
   }
 }

@@ -48,6 +48,7 @@ package final class MountServer: Sendable {
     self.logger = logger
     self.state = state
     let heritage = state.phase == .serving ? Heritage(state) : nil
+    state.hasInherited = true
     if heritage == nil { state.setNumbersAside(forCompanion: options.flags.unmountsByItself) }
     // Modes are the callers' business.
     umask(0)

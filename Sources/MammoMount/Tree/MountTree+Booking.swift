@@ -135,7 +135,12 @@ extension MountTree: StorageObserver {
     if !nodes.contains(node) { orphans.withLock { _ = $0.removeValue(forKey: node) } }
   }
 
-  package func isOpen(_ file: FileIdentity) -> Bool { handles.isOpen(file) }
+  package func isOpen(_ file: FileIdentity) -> Bool {
+    if handles.isOpen(file) { return true }
+    // A marker is no file of the session's folder until it has done its work.
+    guard let (_, node) = nodes.find(file), node.place == .session else { return false }
+    return handles.isMarkerOpen(in: node.name)
+  }
 
   package func isOpenForWriting(_ file: FileIdentity) -> Bool {
     handles.inode(file)?.booking.withLock { $0.writers > 0 } ?? false

@@ -17,25 +17,27 @@ extension MountTree {
       return try storage.gate.changing {
         let isWorkspace = place == .workspaceEntry
         let group = try Root.inheritedGroup(of: folder.descriptor.raw) ?? caller.group
-        try onceOnly(caller.request, .fileExists) { () throws(Errno) in
-          try Sys.makeFolder(
-            name, in: folder.descriptor, mode: isWorkspace ? mode & 0o7777 : mode_t(Layout.folderMode))
-        }
-        if caller.user != process.user || group != process.group {
-          do throws(Errno) {
-            try Sys.chown(name, in: folder.descriptor, caller.user, group)
-          } catch {
-            try Sys.removeFolder(name, in: folder.descriptor)
-            throw error
+        try holding(place == .session ? folder.node.identity : nil) {
+          try onceOnly(caller.request, .fileExists) { () throws(Errno) in
+            try Sys.makeFolder(
+              name, in: folder.descriptor, mode: isWorkspace ? mode & 0o7777 : mode_t(Layout.folderMode))
           }
-        }
-        storage.ledger.folderMoved()
-        switch place {
-        case .user(let area): storage.ledger.userFolderAppeared(name, in: area)
-        case .session: try storage.uploads.began(name)
-        case .root, .rootStats, .rootErrors, .area, .year, .month, .image, .work, .userStats, .temp, .uploads, .chunk,
-          .sessionWork, .marker, .sessionStats, .workspace, .workspaceEntry:
-          break
+          if caller.user != process.user || group != process.group {
+            do throws(Errno) {
+              try Sys.chown(name, in: folder.descriptor, caller.user, group)
+            } catch {
+              try Sys.removeFolder(name, in: folder.descriptor)
+              throw error
+            }
+          }
+          storage.ledger.folderMoved()
+          switch place {
+          case .user(let area): storage.ledger.userFolderAppeared(name, in: area)
+          case .session: try storage.uploads.began(name)
+          case .root, .rootStats, .rootErrors, .area, .year, .month, .image, .work, .userStats, .temp, .uploads, .chunk,
+            .sessionWork, .marker, .sessionStats, .workspace, .workspaceEntry:
+            break
+          }
         }
         return entry(name, in: folder, place, try Sys.stat(name, in: folder.descriptor))
       }
@@ -71,20 +73,28 @@ extension MountTree {
           if session?.isLosingChunks ?? false { return false }
           guard storage.pending.isEmpty(identity) else { throw Errno.directoryNotEmpty }
           if let session { try empty(session, identity, in: folder) }
-          try removing(identity, name, in: folder.descriptor.raw) { () throws(Errno) in
-            try Sys.removeFolder(name, in: folder.descriptor)
+          try holding(session == nil ? nil : folder.node.identity) {
+            try removing(identity, name, in: folder.descriptor.raw) { () throws(Errno) in
+              try Sys.removeFolder(name, in: folder.descriptor)
+            }
+            if let session { try storage.uploads.ended(session) }
           }
           return true
         }
       }
       switch place {
       case .user(let area): storage.ledger.userFolderVanished(name, from: area)
-      case .session: try storage.uploads.ended(name)
-      case .root, .rootStats, .rootErrors, .area, .year, .month, .image, .work, .userStats, .temp, .uploads, .chunk,
-        .sessionWork, .marker, .sessionStats, .workspace, .workspaceEntry:
+      case .root, .rootStats, .rootErrors, .area, .year, .month, .image, .work, .userStats, .temp, .uploads, .session,
+        .chunk, .sessionWork, .marker, .sessionStats, .workspace, .workspaceEntry:
         break
       }
     }
+  }
+
+  /// Makes or removes a folder, with the lock of the one that it is in where that is asked for.
+  private func holding<Result>(_ folder: FileIdentity?, _ body: () throws -> Result) throws -> Result {
+    guard let folder else { return try body() }
+    return try storage.names.holding(folder) { try body() }
   }
 
   /// A finished session goes with its result in it; one with chunks does not.

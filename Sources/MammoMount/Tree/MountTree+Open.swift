@@ -250,11 +250,16 @@ extension MountTree {
     _ name: FileName, in folder: Folder, _ place: Place, mode: Glibc.mode_t, _ caller: Caller,
     chunk: (UploadSession, FileName)?
   ) throws -> (Entry, OpenedFile) {
-    let (descriptor, stat) = try makeFile(name, in: folder, place, mode: mode, caller)
+    // Made and booked in one, or a count under way would find it before and book it twice.
+    let (descriptor, stat) = try storage.gate.changing { () throws -> (SharedDescriptor, stat) in
+      let made = try makeFile(name, in: folder, place, mode: mode, caller)
+      storage.ledger.record(
+        Tally(count: 1), to: account(of: place, in: folder.id), in: place.isStaged ? nil : folder.node.identity,
+        file: FileIdentity(made.1))
+      return made
+    }
     let entry = entry(name, in: folder, place, stat)
     guard let id = entry.node, let record = nodes[id] else { throw Errno.staleNFSFileHandle }
-    let (account, counted) = account(of: record)
-    storage.gate.changing { storage.ledger.record(Tally(count: 1), to: account, in: counted, file: record.identity) }
     do {
       guard let (_, opened) = try insert(id, record, descriptor, true, caller, chunk: chunk, new: stat) else {
         throw Errno.staleNFSFileHandle

@@ -155,12 +155,17 @@ struct SessionState: Sendable {
     moving += 1
   }
 
-  /// The session is about to go; false where a completion is under way.
+  /// The session is about to go; false where a completion is under way, or where it has gone: its name may be another's.
   mutating func beginEnding() -> Bool {
-    if case .assembling = phase { return false }
-    moving += 1
-    return true
+    switch phase {
+    case .assembling, .ended: return false
+    case .receiving, .complete:
+      moving += 1
+      return true
+    }
   }
+
+  var hasEnded: Bool { if case .ended = phase { true } else { false } }
 
   /// A chunk has no name any more. Whoever still has it open writes to a file without a name.
   mutating func removed(_ chunk: FileName) {

@@ -92,8 +92,8 @@ extension Storage {
       throw .system(.noSuchFileOrDirectory, doing: "cleaning up session \(sessionID)")
     }
     guard !session.isAssembling else { throw .completing("another file") }
-    _ = try StorageError.wrap("cleaning up session \(sessionID)") { () throws(Errno) in
-      try removeSession(session)
+    try StorageError.wrap("cleaning up session \(sessionID)") { () throws(Errno) in
+      guard try removeSession(session) != nil else { throw .noSuchFileOrDirectory }
     }
   }
 
@@ -102,27 +102,38 @@ extension Storage {
     let uploadsFolder = try StorageError.wrap("beginning session \(name)") { () throws(Errno) in
       try root.openFolder(Layout.uploadsPath)
     }
-    let made = try StorageError.wrap("beginning session \(name)") { () throws(Errno) in
-      try Root.makeFolder(name, in: uploadsFolder.raw, owner: nil)
+    let uploadsIdentity = try StorageError.wrap("beginning session \(name)") { () throws(Errno) in
+      FileIdentity(try Sys.stat(uploadsFolder))
     }
-    if !made, let session = uploads.session(name) { return session }
-    return try uploads.began(name)
+    return try names.holding(uploadsIdentity) { () throws(StorageError) in
+      let made = try StorageError.wrap("beginning session \(name)") { () throws(Errno) in
+        try Root.makeFolder(name, in: uploadsFolder.raw, owner: nil)
+      }
+      if !made, let session = uploads.session(name) { return session }
+      return try uploads.began(name)
+    }
   }
 
   /// Removes a session's folder and all in it.
   ///
   /// - Parameter activity: when something last happened in it; if something has since, it stays.
-  /// - Returns: how many files that were; `nil` where it stays.
+  /// - Returns: how many files that were; `nil` where it stays, or has gone by other hands.
   @discardableResult
   func removeSession(_ session: UploadSession, ifIdleSince activity: Int64? = nil) throws(Errno) -> Int? {
     session.waitForChunkRemoval()
     return try session.ending(ifIdleSince: activity) { () throws(Errno) in try removeContent(of: session) }
   }
 
-  private func removeContent(of session: UploadSession) throws(Errno) -> Int {
+  private func removeContent(of session: UploadSession) throws(Errno) -> Int? {
     try gate.changing { () throws(Errno) in
       let uploadsFolder = try root.openFolder(Layout.uploadsPath)
-      let folder = try Sys.openFolder(session.name, in: uploadsFolder)
+      let uploadsIdentity = FileIdentity(try Sys.stat(uploadsFolder))
+      // Its name may be another session's by now. The folder, once it is open, is this one's to the end.
+      let opened = try names.holding(uploadsIdentity) { () throws(Errno) -> Descriptor? in
+        guard uploads.isPresent(session) else { return nil }
+        return try Sys.openFolder(session.name, in: uploadsFolder)
+      }
+      guard let folder = opened else { return nil }
       let identity = FileIdentity(try Sys.stat(folder))
       var count = 0
       let raw = folder.raw
@@ -138,9 +149,12 @@ extension Storage {
           count += 1
         }
       }
-      try Sys.removeFolder(session.name, in: uploadsFolder)
-      try uploads.ended(session.name)
-      observer?.changed(session.name, in: FileIdentity(try Sys.stat(uploadsFolder)))
+      try names.holding(uploadsIdentity) { () throws(Errno) in
+        guard uploads.isPresent(session) else { return }
+        try Sys.removeFolder(session.name, in: uploadsFolder)
+        try uploads.ended(session)
+      }
+      observer?.changed(session.name, in: uploadsIdentity)
       return count
     }
   }

@@ -115,13 +115,14 @@ package final class UploadSession: Sendable {
 
   /// As ``changing(_:)``, for one that is to go, finished or not.
   ///
-  /// - Parameter activity: when something last happened in it; `nil` is returned if something has since.
+  /// - Parameter activity: when something last happened in it; `nil` is returned if something has since, as where it
+  ///   has gone already.
   func ending<Result>(
-    ifIdleSince activity: Int64? = nil, _ body: () throws(Errno) -> Result
+    ifIdleSince activity: Int64? = nil, _ body: () throws(Errno) -> Result?
   ) throws(Errno) -> Result? {
     let (isIdle, mayEnd) = state.change { state in
       let isIdle = activity.map { state.lastActivity == $0 && state.writers.isEmpty } ?? true
-      return (isIdle, isIdle && state.beginEnding())
+      return (isIdle && !state.hasEnded, isIdle && state.beginEnding())
     }
     guard isIdle else { return nil }
     guard mayEnd else { throw .resourceBusy }

@@ -3,6 +3,9 @@ internal import Synchronization
 package import SystemPackage
 
 /// The sessions that there are.
+///
+/// Folders of sessions are made and removed with the lock of `temp/uploads`, and told of here before it is let go of: so a
+/// name means one session at a time.
 package final class Uploads: Sendable {
   private let state = Mutex(State())
 
@@ -30,11 +33,19 @@ package final class Uploads: Sendable {
     return session
   }
 
-  /// The folder of a session is gone, and its data goes with it.
-  package func ended(_ name: FileName) throws(Errno) {
-    guard let session = state.withLock({ $0.sessions.removeValue(forKey: name) }) else { return }
+  /// Whether its name is this session's still.
+  func isPresent(_ session: UploadSession) -> Bool { self.session(session.name) === session }
+
+  /// The folder of a session is gone, and its data goes with it, unless both are another's already.
+  package func ended(_ session: UploadSession) throws(Errno) {
+    let wasPresent = state.withLock { state in
+      guard state.sessions[session.name] === session else { return false }
+      state.sessions[session.name] = nil
+      return true
+    }
+    guard wasPresent else { return }
     session.end()
-    try session.data.remove()
+    try session.data.end()
   }
 
   var counts: (active: Int, completed: Int) {

@@ -136,6 +136,25 @@ struct CleanupTests {
     }
   }
 
+  @Test("A session whose marker is being written is in use")
+  func openMarker() throws {
+    try withMount { m in
+      try m.month()
+      // A shell closes a duplicate of the marker before anything is written to it.
+      try m.sh(
+        """
+        mkdir "$M/temp/uploads/s"; echo whole > "$M/temp/uploads/s/chunk_0"
+        {
+          touch -d '2 days ago' "$M/temp/uploads/s/chunk_0" "$M/temp/uploads/s"
+          "$B" cleanup "$M" >&2
+          printf images/user-7/2026/11/a
+        } > "$M/temp/uploads/s/.complete"
+        test "$(cat "$M/images/user-7/2026/11/a")" = whole
+        """)
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test("Forgotten work names age like other temporary files, and images never do")
   func workNames() throws {
     try withMount { m in

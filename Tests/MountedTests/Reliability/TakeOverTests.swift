@@ -415,4 +415,41 @@ struct TakeOverTests {
         """#)
     }
   }
+
+  @Test(
+    "A server that ended while it told the kernel of a change is followed at once, and leaves nothing", .needs("strace")
+  )
+  func telling() throws {
+    try withMount { m in
+      try m.python(
+        #"""
+        work = M + "/temp/processing/x"
+        os.mkdir(work)
+        put(work + "/old")
+        os.utime(work + "/old", (1, 1))
+        process = server()
+        def states():
+            for thread in os.listdir(f"/proc/{process}/task"):
+                try: yield open(f"/proc/{process}/task/{thread}/stat").read().rsplit(")", 1)[1].split()[0]
+                # One that has ended by now.
+                except OSError: pass
+        # Whoever makes a folder has the one that it is in locked by the kernel until he is answered. Whoever tells the
+        # kernel of a change in there waits for that, and cannot be killed meanwhile.
+        tracer = traced(process, "-o", "/dev/null", "-e", "trace=mkdirat", "-e", "inject=mkdirat:delay_enter=60000000")
+        making = subprocess.Popen(["mkdir", work + "/new"])
+        assert poll(lambda: "t" in states())
+        subprocess.run([os.environ["B"], "cleanup", M], check=True)
+        assert poll(lambda: "D" in states())
+        os.kill(process, signal.SIGKILL)
+        # It would have the other thread wait on.
+        tracer.kill()
+        tracer.wait()
+        assert making.wait(10) == 0
+        assert server() != process
+        assert os.listdir(work) == ["new"]
+        assert poll(lambda: not os.path.exists(f"/proc/{process}")), "nobody has waited for the one that was left"
+        assert get(M + "/.errors") == b"", get(M + "/.errors")
+        """#)
+    }
+  }
 }

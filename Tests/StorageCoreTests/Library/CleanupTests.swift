@@ -122,6 +122,24 @@ struct CleanupTests {
     }
   }
 
+  @Test("leaves a session alone that came under the name of one that it had looked at")
+  func sameName() throws {
+    try withFiles { root, storage throws in
+      let old = try #require(storage.uploads.session("old"))
+      let activity = old.activity.last
+      try storage.cleanupSession("old")
+      try storage.saveChunk([7], sessionID: "old", index: 0)
+      let new = try #require(storage.uploads.session("old"))
+      #expect(try storage.removeSession(old, ifIdleSince: activity) == nil)
+      #expect(try storage.removeSession(old) == nil)
+      try storage.uploads.ended(old)
+      #expect(storage.uploads.session("old") === new)
+      #expect(try root.list("temp/uploads/old") == ["chunk_0"])
+      let target = try StoragePath(parsing: "temp/processing/done")
+      #expect(try storage.assembleChunks(sessionID: "old", as: CompletionRequest(.path(target))).size == 1)
+    }
+  }
+
   @Test("removes special files and links of the workspace without counting their bytes")
   func special() throws {
     try withFiles { root, storage throws in

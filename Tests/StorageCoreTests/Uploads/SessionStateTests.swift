@@ -143,6 +143,8 @@ struct SessionStateTests {
     state.phase = .ended
     refuses(.noSuchFileOrDirectory) { try state.opened("chunk_1", at: 202) }
     refuses(.noSuchFileOrDirectory) { _ = try state.begin(image, session: "S", late: false) }
+    let goesAgain = state.beginEnding()
+    #expect(!goesAgain)
   }
 
   @Test("two chunks being written cannot be one, nor spelled in two ways")

@@ -22,6 +22,8 @@ final class SessionData: Sendable {
     /// A completion is using it, or it is the image already: nothing of it may be taken away.
     var isSealed = false
     var canPlace = true
+    /// The session has gone: a file made now would be found by another of its name.
+    var isGone = false
   }
 
   /// - Parameter folder: where data files are.
@@ -37,6 +39,7 @@ final class SessionData: Sendable {
         state.kept = file
         return file
       }
+      guard !state.isGone else { throw .noSuchFileOrDirectory }
       let file = SharedDescriptor(
         try Sys.openOwn(name, in: folder, O_RDWR | O_CREAT, mode: mode_t(Layout.fileMode)))
       do throws(Errno) {
@@ -82,7 +85,7 @@ final class SessionData: Sendable {
   }
 
   /// Whether chunks can be placed: the file system has attributes to note where they are.
-  var canPlace: Bool { state.withLock { $0.canPlace && !$0.isSealed } }
+  var canPlace: Bool { state.withLock { $0.canPlace && !$0.isSealed && !$0.isGone } }
 
   /// Placing did not work for a reason that will not go away.
   func noteFailure(_ error: Errno) {
@@ -111,6 +114,12 @@ final class SessionData: Sendable {
   func unseal() { state.withLock { $0.isSealed = false } }
 
   /// The session is gone, and what it received with it.
+  func end() throws(Errno) {
+    state.withLock { $0.isGone = true }
+    try remove()
+  }
+
+  /// Nobody needs what was received any more.
   func remove() throws(Errno) {
     let isThere = state.withLock { state in
       defer {
