@@ -82,14 +82,14 @@ int lx_call_may_change_disk(const char *text, int device) {
   }
 }
 
-// By the state of a thread whose call may not be asked for: whether it waits and cannot be killed meanwhile.
-static int waits_for_good(int tasks, const char *task) {
+// By the state of a thread whose call may not be asked for: whether it runs, or waits and cannot be killed meanwhile.
+static int is_at_work(int tasks, const char *task) {
   char name[path_room], text[info_room];
   if (snprintf(name, sizeof name, "%.20s/stat", task) >= (int)sizeof name) return 0;
   if (read_path(tasks, name, text, sizeof text) < 0) return 0;
   // PID (NAME) STATE …; the name may contain anything.
   const char *end = strrchr(text, ')');
-  return end != NULL && end[1] == ' ' && end[2] == 'D';
+  return end != NULL && end[1] == ' ' && (end[2] == 'D' || end[2] == 'R');
 }
 
 int lx_may_change_disk(int32_t process, int device) {
@@ -105,7 +105,7 @@ int lx_may_change_disk(int32_t process, int device) {
     errno = 0;
     ssize_t length = read_path(dirfd(tasks), name, text, sizeof text);
     if (length > 0) found = lx_call_may_change_disk(text, device);
-    else if (errno == EPERM || errno == EACCES) found = waits_for_good(dirfd(tasks), task->d_name);
+    else if (errno == EPERM || errno == EACCES) found = is_at_work(dirfd(tasks), task->d_name);
   }
   closedir(tasks);
   return found;

@@ -82,7 +82,7 @@ enum lx_process_state { lx_process_gone, lx_process_without_memory, lx_process_e
 enum lx_process_state lx_state_of_process(int32_t process);
 // Whether a thread of a killed process is still in a call that may change something on disk: it is carried out to its end.
 // `device` is the descriptor of the mount, what is written to which is for the kernel. Where the calls may not be asked
-// for (Yama's ptrace_scope, for instance) a thread that waits uninterruptibly counts.
+// for (Yama's ptrace_scope, for instance) a thread that runs or waits uninterruptibly counts.
 int lx_may_change_disk(int32_t process, int device);
 // The same of one thread, by its line in /proc/PID/task/TID/syscall.
 int lx_call_may_change_disk(const char *text, int device);

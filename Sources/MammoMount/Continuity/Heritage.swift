@@ -25,9 +25,11 @@ struct Heritage {
       guard record.descriptor >= 0, let stat = try? Sys.stat(record.descriptor), stat.isRegularFile else { continue }
       files.insert(FileIdentity(stat))
       let slot = NodeID(rawValue: record.node).slot
+      // What a session that is gone had is nobody's place in one of its name.
       guard nodes.isUsed(slot), let place = try? Storage.place(ofChunk: record.descriptor) else { continue }
       let session = NodeID(rawValue: nodes[slot].parent).slot
-      if nodes.isUsed(session) { chunks[nodes.name(session), default: []].append(place..<place + Int64(stat.st_size)) }
+      guard nodes.isUsed(session), !nodes.isOrphan(session) else { continue }
+      chunks[nodes.name(session), default: []].append(place..<place + Int64(stat.st_size))
     }
     inheritance = Inheritance(lock: state.lock, open: files, chunks: chunks)
   }

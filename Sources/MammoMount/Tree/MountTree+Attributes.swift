@@ -84,7 +84,7 @@ extension MountTree {
         }
       }
     }
-    if record.place == .chunk {
+    if record.place == .chunk, !nodes.isOrphan(id) {
       let session = try session(of: record.parent)
       session.saved(record.name, size: size, place: handles.inode(of: id)?.chunk?.place)
     }

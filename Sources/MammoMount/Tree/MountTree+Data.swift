@@ -44,7 +44,10 @@ extension MountTree {
   ) throws(Errno) -> Int {
     try answering("write", node) {
       switch handles[handle] {
-      case .file(let file): return try write(try readable(file), at: offset, bytes, caller)
+      case .file(let file):
+        // What is not written is missing.
+        if file.inode.isLost { file.fail(.ioError) }
+        return try write(try readable(file), at: offset, bytes, caller)
       case .marker(let draft): return try draft.write(at: offset, bytes)
       case .snapshot, .folder, nil: throw Errno.badFileDescriptor
       }

@@ -97,8 +97,9 @@ extension MountTree {
   /// A file of which a write had failed is empty: from here on it can be whole again.
   private func forgetFailure(of inode: OpenInode, _ file: SharedDescriptor) {
     guard inode.booking.withLock({ $0.failure }) != nil else { return }
-    inode.succeed()
+    // What an open has on record goes last: by that a later server knows that there is something to forget.
     if let record = nodes[inode.node] { forgetFailure(of: record, file) }
+    inode.succeed()
   }
 
   func forgetFailure(of record: Node, _ file: SharedDescriptor) {
@@ -331,7 +332,10 @@ extension MountTree {
 
   /// The upload session whose folder this is.
   func session(of folder: NodeID) throws(StorageError) -> UploadSession {
-    guard let node = nodes[folder], node.place == .session, let session = storage.uploads.session(node.name) else {
+    // Of a folder that is gone the name may be another session's.
+    guard let node = nodes[folder], node.place == .session, !nodes.isOrphan(folder),
+      let session = storage.uploads.session(node.name)
+    else {
       throw .system(.noSuchFileOrDirectory, doing: "using a session that is gone")
     }
     return session

@@ -37,10 +37,10 @@ extension MountTree {
       let staging = try? storage.staging,
       let stat = try? Sys.stat(file, in: staging.folder)
     else { return }
-    if let descriptor = try? Sys.openPath(file, in: staging.folder) {
-      Staging.setOrigin(path(of: parent, name), of: descriptor.raw)
-    }
+    let descriptor = try? SharedDescriptor(Sys.openPath(file, in: staging.folder))
+    if let descriptor { Staging.setOrigin(path(of: parent, name), of: descriptor.raw) }
     storage.pending.add(name, in: folder.identity, staged: file)
+    if let descriptor { storage.pending.recall(file, PendingFiles.failure(notedOn: descriptor)) }
     storage.ledger.record(
       Tally(size: Int64(stat.st_size), count: 1), to: account(of: place, in: parent), in: nil)
   }
@@ -116,12 +116,12 @@ extension MountTree {
     let identity = FileIdentity(stat)
     if stat.st_nlink == 0 { nodes.unlinked(identity) }
     if !nodes.isOrphan(id), let record = staged[identity], wasReplaced(node, identity, descriptor, record) {
-      nodes.unlinked(identity)
       try storage.staging.discard(record)
+      nodes.unlinked(identity)
     }
     let isOrphan = nodes.isOrphan(id)
     let session = isChunk(node.place) ? try? self.session(of: node.parent) : nil
-    let isLost = isChunk(node.place) && isLost(descriptor, identity, of: session, record)
+    let isLost = try isChunk(node.place) && isLost(descriptor, identity, of: session, record)
     let isFirst = handles.inode(of: id) == nil
     let inode =
       try handles.inode(of: id)
@@ -138,6 +138,7 @@ extension MountTree {
     if isOrphan { return keep(.held(descriptor), for: id) }
     if isFirst, let name = staged[identity], let folder = nodes.identity(of: node.parent) {
       storage.pending.add(node.name, in: folder, staged: name)
+      storage.pending.recall(name, PendingFiles.failure(notedOn: descriptor))
       storage.ledger.record(
         Tally(size: Int64(stat.st_size), count: 1), to: account(of: node.place, in: node.parent), in: nil)
     }
@@ -161,14 +162,15 @@ extension MountTree {
   /// which the last server had open, and the chunk's own file is one hole.
   private func isLost(
     _ descriptor: SharedDescriptor, _ identity: FileIdentity, of session: UploadSession?, _ record: HandleRecord
-  ) -> Bool {
-    do {
+  ) throws(Errno) -> Bool {
+    do throws(Errno) {
       if let session {
         _ = try session.file(identity, descriptor)
         return false
       }
       return try Storage.place(ofChunk: descriptor.raw) != nil
     } catch {
+      guard error == .ioError || error == .noSuchFileOrDirectory else { throw error }
       // Where there is a session still, a writer is told at once.
       return session == nil || !record.isWriter
     }

@@ -110,6 +110,8 @@ extension MountTree {
     record.group = caller.group
     let handle = handles.insert(.marker(draft), record)
     draft.record.withLock { $0 = handles.slot(of: handle) }
+    // A cleanup that has looked before sees that it is in use.
+    session.touched()
     return OpenedFile(handle: handle, service: .direct)
   }
 

@@ -66,7 +66,7 @@ package final class PendingFiles: Sendable {
   }
 
   /// A file was found whose last server may have noted a failure on it.
-  func recall(_ staged: FileName, _ failure: Errno?) { table.withLock { $0.failures[staged] = failure } }
+  package func recall(_ staged: FileName, _ failure: Errno?) { table.withLock { $0.failures[staged] = failure } }
 
   /// It is empty, or has a place where what is not whole may be.
   package func forgetFailure(_ staged: FileName, _ file: borrowing some DescriptorReference & ~Copyable) {
@@ -75,7 +75,7 @@ package final class PendingFiles: Sendable {
   }
 
   /// What an earlier server noted on a file.
-  static func failure(notedOn file: borrowing some DescriptorReference & ~Copyable) -> Errno? {
+  package static func failure(notedOn file: borrowing some DescriptorReference & ~Copyable) -> Errno? {
     guard let text = try? Sys.extendedAttribute(Layout.failureAttribute, of: file) else { return nil }
     return Errno(rawValue: CInt(String(decoding: text, as: UTF8.self)) ?? Errno.ioError.rawValue)
   }

@@ -80,8 +80,8 @@ struct Recovery {
         // Whoever works in the mount is not to wait for the disk.
         if isGoingOn { return result.unsettled.append((FileIdentity(stat), name, origin.path)) }
         try Sys.synchronizeData(file)
-        Staging.removeOrigin(of: file)
-        return try Sys.unlink(name, in: staging)
+        try Sys.unlink(name, in: staging)
+        return Staging.removeOrigin(of: file)
       }
       hasChangedFiles = true
       try removeFinalName(origin.path, FileIdentity(stat))
@@ -94,8 +94,12 @@ struct Recovery {
           failure: PendingFiles.failure(notedOn: file)))
       return
     }
-    // What was being made when the server ended is made again: its maker still waits.
-    if isGoingOn, stat.st_size == 0, stat.st_nlink == 1 { return try Sys.unlink(name, in: staging) }
+    if isGoingOn, stat.st_nlink == 1 {
+      // It was published, nobody has it open, and its name was taken away: its record was to follow.
+      if origin.size != nil { return try Sys.unlink(name, in: staging) }
+      // What was being made when the server ended is made again: its maker still waits.
+      if stat.st_size == 0 { return try Sys.unlink(name, in: staging) }
+    }
     hasChangedFiles = true
     try moveToWorkspace(name, origin.path)
   }
@@ -159,6 +163,7 @@ struct Recovery {
     let identity = FileIdentity(try Sys.stat(folder))
     let file = try Sys.openPath(staged, in: staging)
     Staging.removeOrigin(of: file.raw)
+    try? Sys.removeExtendedAttribute(Layout.failureAttribute, of: file)
     // It stays as long as what was put there today, however old the tool that wrote it said it was.
     let now = timespec(tv_sec: 0, tv_nsec: Int(lx_UTIME_NOW))
     try Sys.setTimes(file, now, now)

@@ -122,8 +122,10 @@ final class Settler: Sendable {
   }
 
   private func dropRecord(_ staged: FileName) {
-    if let file = try? Sys.openPath(staged, in: folder) { Staging.removeOrigin(of: file.raw) }
+    let file = try? Sys.openPath(staged, in: folder)
     // A record that stays is looked at by the next start, which finds the file whole.
-    try? Sys.unlink(staged, in: folder)
+    guard (try? Sys.unlink(staged, in: folder)) != nil, let file else { return }
+    // Not before: a record without it is none of a published file.
+    Staging.removeOrigin(of: file.raw)
   }
 }

@@ -65,7 +65,13 @@ package final class Staging: Sendable {
     if !durably, !isVolatile, flags == lx_RENAME_NOREPLACE, stat.st_nlink == 1, isDense(descriptor, stat) {
       try Sys.settleBlocks(descriptor, at: 0, length: Int64(stat.st_size))
       if Self.setOrigin(Origin(path: origin, size: Int64(stat.st_size)).text(of: staged), of: descriptor) {
-        try link(staged, as: name, in: target)
+        do throws(Errno) {
+          try link(staged, as: name, in: target)
+        } catch {
+          // It is not published, and is not to be taken for a file that was.
+          Self.setOrigin(origin, of: descriptor)
+          throw error
+        }
         settler.add(staged, FileIdentity(stat))
         return
       }
@@ -89,8 +95,9 @@ package final class Staging: Sendable {
   /// The caller holds the file's lock.
   package func forget(_ file: FileIdentity, _ descriptor: CInt? = nil) throws(Errno) {
     guard let staged = settler.take(file) else { return }
-    if let descriptor { Self.removeOrigin(of: descriptor) }
     try Sys.unlink(staged, in: folder)
+    // Not before: a record without it is none of a published file.
+    if let descriptor { Self.removeOrigin(of: descriptor) }
   }
 
   /// A published file is on record from before: its record goes once it is on disk.

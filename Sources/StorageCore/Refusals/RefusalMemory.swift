@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// The last lines of a ``RefusalLog`` in memory that outlives the process, for the one that goes on with its work.
 ///
 /// The memory is all zeros at first. A process may be killed between any two instructions: a line is there from the
@@ -22,8 +24,10 @@ package struct RefusalMemory: @unchecked Sendable {
     let slot = base.advanced(by: Int(number % UInt64(Self.lines)) * Self.lineBytes)
     let text = line.utf8.prefix(Self.lineBytes - Self.header)
     slot.storeBytes(of: 0, as: UInt64.self)
+    atomicMemoryFence(ordering: .acquiringAndReleasing)
     slot.storeBytes(of: UInt64(text.count), toByteOffset: 8, as: UInt64.self)
     UnsafeMutableRawBufferPointer(start: slot.advanced(by: Self.header), count: text.count).copyBytes(from: text)
+    atomicMemoryFence(ordering: .releasing)
     slot.storeBytes(of: number, as: UInt64.self)
   }
 

@@ -93,6 +93,9 @@ package final class UploadSession: Sendable {
     state.change { $0.writers[chunk, default: SessionState.Writers()].open += 1 }
   }
 
+  /// Something happens in it that is no change of a chunk.
+  package func touched() { state.change { $0.lastActivity = Clock.now() } }
+
   /// A chunk has another name; whoever writes to it goes on.
   package func renamed(_ source: FileName, to target: FileName) {
     state.change { state in

@@ -115,4 +115,32 @@ struct FailedWriteTests {
       try m.expectStatsAsWalked()
     }
   }
+
+  @Test("a file with a work name that was emptied and written anew is whole, whoever served it meanwhile")
+  func workNameAnew() throws {
+    try withSmallDisk { m in
+      try m.python(
+        Self.filling + "\n" + #"""
+          work, image = month + "/.a.dcm.Ab12Cd", month + "/a.dcm"
+          fd = new(work)
+          fill()
+          refused(errno.ENOSPC, os.write, fd, bytes(100000))
+          refused(errno.ENOSPC, os.close, fd)
+          free()
+          def killed():
+              process = server()
+              os.kill(process, signal.SIGKILL)
+              assert poll(lambda: server() != process)
+          fd = os.open(work, os.O_WRONLY)
+          killed()
+          os.ftruncate(fd, 0)
+          os.write(fd, b"whole")
+          os.close(fd)
+          killed()
+          os.rename(work, image)
+          assert get(image) == b"whole"
+          """#)
+      try m.expectStatsAsWalked()
+    }
+  }
 }

@@ -311,6 +311,32 @@ struct TakeOverTests {
   }
 
   @Test(
+    "A file that was closed a moment ago is gone once it was deleted or replaced, although the server died as that was done",
+    .needs("strace"), arguments: ["unlink", "rename"])
+  func deleted(by: String) throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        month = M + "/images/user-7/2026/11"
+        process = server()
+        tracer = killed_at("unlinkat", 2)
+        put(month + "/a.dcm", b"old")
+        if os.environ["BY"] == "rename":
+            put(month + "/b.dcm", b"newer")
+            os.rename(month + "/b.dcm", month + "/a.dcm")
+        else: os.unlink(month + "/a.dcm")
+        assert server() != process
+        tracer.wait()
+        assert os.listdir(month) == (["a.dcm"] if os.environ["BY"] == "rename" else [])
+        assert os.listdir(M + "/temp/processing") == []
+        assert get(M + "/.errors") == b"", get(M + "/.errors")
+        """#, ["BY": by])
+      try m.expectStatsAsWalked()
+    }
+  }
+
+  @Test(
     "What was looked for in vain is found once an upload has become it, although the server died as that was done",
     .needs("strace"), arguments: ["write", "rename"])
   func lookedForBefore(by: String) throws {
@@ -342,7 +368,7 @@ struct TakeOverTests {
 
   @Test(
     "Whoever still reads a chunk of an upload that is complete gets its bytes or an error, never zeros",
-    arguments: ["kept", "removed"])
+    arguments: ["kept", "removed", "renewed"])
   func chunkOfCompleted(session state: String) throws {
     try withMount { m in
       try m.month()
@@ -354,7 +380,10 @@ struct TakeOverTests {
         reader = os.open(session + "/chunk_1", os.O_RDONLY)
         put(session + "/.complete", b"images/user-7/2026/11/a.dcm")
         assert os.pread(reader, 10, 0) == b"1" * 10
-        if os.environ["STATE"] == "removed": os.rmdir(session)
+        if os.environ["STATE"] != "kept": os.rmdir(session)
+        if os.environ["STATE"] == "renewed":
+            os.mkdir(session)
+            for index in range(2): put(f"{session}/chunk_{index}", b"x" * (4 << 20))
         process = server()
         os.kill(process, signal.SIGKILL)
         os.statvfs(M)
