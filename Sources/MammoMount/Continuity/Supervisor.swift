@@ -76,7 +76,7 @@ package final class Supervisor {
         return giveUp("no server can be started: \(Errno(rawValue: errno))")
       }
       isFirst = false
-      let status = watch(server)
+      let (status, moment) = watch(server)
       if let program = state.upgrade {
         handOver(to: program)
         continue
@@ -89,7 +89,7 @@ package final class Supervisor {
         return .ended(status: Self.exitCode(status))
       case .serving: break
       }
-      if let reason = reasonToGiveUp(status) { return giveUp(reason) }
+      if let reason = reasonToGiveUp(status, at: moment) { return giveUp(reason) }
       if !canBeTakenOver { try mountAnew() }
     }
   }
@@ -101,7 +101,9 @@ package final class Supervisor {
   // MARK: One server
 
   /// Waits for a server's end, and returns its status as `waitpid` does.
-  private func watch(_ server: pid_t) -> CInt {
+  ///
+  /// - Returns: also when it was seen to have ended, which may be long before its last thread has.
+  private func watch(_ server: pid_t) -> (status: CInt, moment: UInt64) {
     var status: CInt = 0
     var lastRead = state.requestsRead
     var waitingSince: UInt64?
@@ -113,7 +115,7 @@ package final class Supervisor {
       // Also of an earlier one that was not waited for: nobody else would.
       var ended = waitpid(-1, &status, WNOHANG)
       while ended > 0, ended != server { ended = waitpid(-1, &status, WNOHANG) }
-      if ended == server { return status }
+      if ended == server { return (status, endedSince ?? Clock.monotonic()) }
       // It closes what it does not know, also what would be opened here for a look. A server that ends so early has
       // no thread yet that could be waited for.
       guard state.hasInherited || Clock.monotonic() - begin > Self.inheritancePatience else { continue }
@@ -121,9 +123,10 @@ package final class Supervisor {
       // that waits for the disk has to be, or what it does then is done behind the back of the next server.
       let phase = Self.phase(of: server)
       if signal == 0, phase == "Z" {
-        endedSince = endedSince ?? Clock.monotonic()
-        if lx_may_change_disk(server, state.device) == 0 || Clock.monotonic() - (endedSince ?? 0) > Self.diskPatience {
-          return SIGKILL
+        let moment = endedSince ?? Clock.monotonic()
+        endedSince = moment
+        if lx_may_change_disk(server, state.device) == 0 || Clock.monotonic() - moment > Self.diskPatience {
+          return (SIGKILL, moment)
         }
       }
       let read = state.requestsRead
@@ -160,14 +163,13 @@ package final class Supervisor {
   // MARK: After its end
 
   /// Why a server that has crashed gets no successor; `nil` where it does.
-  private func reasonToGiveUp(_ status: CInt) -> String? {
+  private func reasonToGiveUp(_ status: CInt, at moment: UInt64) -> String? {
     let how = status & 0x7f != 0 ? "by signal \(status & 0x7f)" : "with exit code \(status >> 8 & 0xff)"
     // By whose end fusermount3 unmounts, the next mount as well.
     guard canBeTakenOver || state.companion < 0 else {
       return "the server ended \(how); with auto_unmount no other can follow on this kernel (before Linux 6.9)"
     }
-    let now = Clock.monotonic()
-    crashes = crashes.filter { now - $0 < Self.crashPeriod } + [now]
+    crashes = crashes.filter { moment - $0 < Self.crashPeriod } + [moment]
     guard crashes.count < Self.crashLimit else {
       return
         "the server ended \(crashes.count) times in \(Self.crashPeriod / 1_000_000_000) seconds, the last time \(how)"

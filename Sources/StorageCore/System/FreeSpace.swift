@@ -70,8 +70,9 @@ package final class FreeSpace: Sendable {
 
   /// Bytes, `max` where nobody can tell. Asked for each time where it is scarce, so that no more is given than there is.
   private func room() -> Int64 {
-    let now = Clock.monotonic()
     let before = asked.withLock { $0 }
+    // Not sooner: another thread's moment is not to lie after this one.
+    let now = Clock.monotonic()
     if before.at != 0, now - before.at <= Self.askingAgain, before.available >= Self.scarce { return before.available }
     let available = (try? available()) ?? .max
     asked.withLock { $0 = (now, available) }
