@@ -1,10 +1,10 @@
 package import FuseKit
-package import Glibc
+internal import Glibc
 internal import StorageCore
 internal import Synchronization
 package import SystemPackage
 
-/// Opening and creating files.
+/// Opening files.
 extension MountTree {
   package func open(_ node: NodeID, flags: Int32, _ caller: Caller) throws(Errno) -> OpenedFile {
     try answering("open", node) {
@@ -32,7 +32,7 @@ extension MountTree {
     }
   }
 
-  private func openFile(
+  func openFile(
     _ id: NodeID, _ record: Node, flags: Int32, _ caller: Caller, chunk: FileName?
   ) throws -> OpenedFile {
     let session = try chunk.map { _ in try self.session(of: record.parent) }
@@ -152,15 +152,20 @@ extension MountTree {
   }
 
   /// Enters an open file into the table and says who serves it; `nil` where the descriptor is of another file.
-  private func insert(
+  func insert(
     _ id: NodeID, _ record: Node, _ descriptor: SharedDescriptor, _ isWriter: Bool, _ caller: Caller,
     chunk: (UploadSession, FileName)?, new: stat? = nil
   ) throws -> (OpenFile, OpenedFile)? {
     let (place, identity, name, parent) = (record.place, record.identity, record.name, record.parent)
     var bytes: ChunkFile?
-    if isChunk(place), let session = try? session(of: record.parent) {
-      guard FileIdentity(try new ?? Sys.stat(descriptor)) == identity else { return nil }
-      bytes = try session.file(identity, descriptor, isNew: new != nil)
+    if isChunk(place) {
+      if let session = try? session(of: record.parent) {
+        guard FileIdentity(try new ?? Sys.stat(descriptor)) == identity else { return nil }
+        bytes = try session.file(identity, descriptor, isNew: new != nil)
+      } else if try Storage.place(ofChunk: descriptor.raw) != nil {
+        // What it had went with its session.
+        throw Errno.ioError
+      }
     }
     let inserted = try storage.sizes.holding(identity) { () throws(Errno) -> (file: OpenFile, id: HandleID)? in
       // As the ledger has it: nobody changes and books it between here and the table.
@@ -198,150 +203,5 @@ extension MountTree {
       let staged = storage.pending.staged(name, in: folder)
     else { return nil }
     return storage.pending.failure(staged)
-  }
-
-  package func create(
-    _ name: EntryName, in parent: NodeID, mode: Glibc.mode_t, flags: Int32, _ caller: Caller
-  ) throws(Errno) -> (Entry, OpenedFile) {
-    try answering("open", parent, name) {
-      let folder = try folder(parent)
-      let name = FileName(nulTerminated: name.nulTerminated)
-      let place = try filePlace(name, in: folder)
-      if place == .marker { return try createMarker(in: folder, mode: mode, flags: flags, caller) }
-      // The kernel believed that the name was free, and mostly it is: that a completion or a second mount point was
-      // quicker shows when it is to be given.
-      if try location(of: name, in: folder).isStaged || caller.request.isResent {
-        if let opened = try openFound(name, in: folder, place, mode: mode, flags: flags, caller) { return opened }
-      }
-      try storage.freeSpace.admit()
-      let session = place == .chunk ? try self.session(of: parent) : nil
-      try session?.opened(name)
-      do {
-        return try createFile(name, in: folder, place, mode: mode, caller, chunk: session.map { ($0, name) })
-      } catch {
-        session?.closed(name, wasClosing: false)
-        guard case Errno.fileExists = error, flags & O_EXCL == 0,
-          let opened = try openFound(name, in: folder, place, mode: mode, flags: flags, caller)
-        else { throw error }
-        return opened
-      }
-    }
-  }
-
-  /// Opens what is there under a name that was to be made; `nil` where there is nothing.
-  private func openFound(
-    _ name: FileName, in folder: Folder, _ place: Place, mode: Glibc.mode_t, flags: Int32, _ caller: Caller
-  ) throws -> (Entry, OpenedFile)? {
-    guard let found = try find(name, in: folder) else { return nil }
-    guard flags & O_EXCL == 0 || caller.request.isResent else { throw Errno.fileExists }
-    guard belongs(found.stat, at: place) else { throw Errno.notPermitted }
-    if caller.request.isResent { try ownAgain(found, in: folder, mode: mode, caller) }
-    let entry = entry(name, in: folder, place, found.stat)
-    guard let id = entry.node, let record = nodes[id] else { throw Errno.staleNFSFileHandle }
-    do {
-      if let opened = try openedBefore(id, record, flags: flags, caller) { return (entry, opened) }
-      return (entry, try openFile(id, record, flags: flags, caller, chunk: place == .chunk ? name : nil))
-    } catch {
-      forget(id, count: 1)
-      throw error
-    }
-  }
-
-  private func createFile(
-    _ name: FileName, in folder: Folder, _ place: Place, mode: Glibc.mode_t, _ caller: Caller,
-    chunk: (UploadSession, FileName)?
-  ) throws -> (Entry, OpenedFile) {
-    // Made and booked in one, or a count under way would find it before and book it twice.
-    let (descriptor, stat) = try storage.gate.changing { () throws -> (SharedDescriptor, stat) in
-      let made = try makeFile(name, in: folder, place, mode: mode, caller)
-      storage.ledger.record(
-        Tally(count: 1), to: account(of: place, in: folder.id), in: place.isStaged ? nil : folder.node.identity,
-        file: FileIdentity(made.1))
-      return made
-    }
-    let entry = entry(name, in: folder, place, stat)
-    guard let id = entry.node, let record = nodes[id] else { throw Errno.staleNFSFileHandle }
-    do {
-      guard let (_, opened) = try insert(id, record, descriptor, true, caller, chunk: chunk, new: stat) else {
-        throw Errno.staleNFSFileHandle
-      }
-      return (entry, opened)
-    } catch {
-      forget(id, count: 1)
-      // The caller is told that there is no such file.
-      try unlink(name, in: folder, place)
-      throw error
-    }
-  }
-
-  /// Makes a new file that belongs to its caller, or nothing.
-  private func makeFile(
-    _ name: FileName, in folder: Folder, _ place: Place, mode: Glibc.mode_t, _ caller: Caller
-  ) throws -> (SharedDescriptor, stat) {
-    guard place.isStaged else {
-      let descriptor = SharedDescriptor(
-        try Sys.open(name, in: folder.descriptor, O_RDWR | O_CREAT | O_EXCL, mode: mode & 0o777))
-      do {
-        try own(descriptor, in: folder, mode: mode, caller)
-        return (descriptor, try Sys.stat(descriptor))
-      } catch {
-        try Sys.unlink(name, in: folder.descriptor)
-        throw error
-      }
-    }
-    if place == .chunk, let session = sessionIfAny(folder) { try session.checkReceiving() }
-    let file = try storage.staging.create(origin: path(of: folder.id, name), flags: O_RDWR, mode: mode & 0o777)
-    do {
-      try own(file.descriptor, in: folder, mode: mode, caller)
-      let stat = try Sys.stat(file.descriptor)
-      try storage.names.holding(folder.node.identity) { () throws(Errno) in
-        // A completion, or somebody else's create, may have been quicker.
-        guard storage.pending.staged(name, in: folder.node.identity) == nil,
-          (try? Sys.stat(name, in: folder.descriptor)) == nil
-        else { throw .fileExists }
-        storage.pending.add(name, in: folder.node.identity, staged: file.name)
-      }
-      return (file.descriptor, stat)
-    } catch {
-      try storage.staging.discard(file.name)
-      throw error
-    }
-  }
-
-  /// Gives a new file, which was made with the permissions in `mode`, to its caller.
-  func own(_ descriptor: SharedDescriptor, in folder: Folder, mode: Glibc.mode_t, _ caller: Caller) throws(Errno) {
-    let group = try Root.inheritedGroup(of: folder.descriptor.raw) ?? caller.group
-    if caller.user != process.user || group != process.group { try Sys.chown(descriptor, caller.user, group) }
-    // After the change of owner, which clears set-user-ID.
-    if mode & 0o7000 != 0 { try Sys.chmod(descriptor, mode & 0o7777) }
-  }
-
-  /// The place of a file that is to be made, or the refusal.
-  func filePlace(_ name: FileName, in folder: Folder) throws(StorageError) -> Place {
-    try NameRules.check(name)
-    let contents = folder.node.place.contents
-    switch contents.takes {
-    case .files, .anything: return try folder.node.place.child(name)
-    case .folders, .nothing:
-      if case .some(let place) = try? folder.node.place.child(name), place.isVirtual {
-        throw .reserved(name.description)
-      }
-      throw .notHere(name.description, rule: contents.rule)
-    }
-  }
-
-  /// The upload session whose folder this is.
-  func session(of folder: NodeID) throws(StorageError) -> UploadSession {
-    // Of a folder that is gone the name may be another session's.
-    guard let node = nodes[folder], node.place == .session, !nodes.isOrphan(folder),
-      let session = storage.uploads.session(node.name)
-    else {
-      throw .system(.noSuchFileOrDirectory, doing: "using a session that is gone")
-    }
-    return session
-  }
-
-  func sessionIfAny(_ folder: Folder) -> UploadSession? {
-    folder.node.place == .session ? storage.uploads.session(folder.node.name) : nil
   }
 }
