@@ -19,7 +19,12 @@ final class Worker {
   /// The kernel's number of the thread that made this.
   let thread = mfs_thread_id()
 
-  init(polling: Int) { patience = Patience(ceiling: polling) }
+  init(polling: Int) {
+    patience = Patience(ceiling: polling)
+    // All of it is there from the start: where a server is killed while the kernel copies a request into memory that has
+    // yet to be found, the kernel gives up on the request, with EIO, instead of sending it to the next server.
+    requestBuffer.initializeMemory(as: UInt8.self, repeating: 0)
+  }
 
   deinit {
     requestBuffer.deallocate()

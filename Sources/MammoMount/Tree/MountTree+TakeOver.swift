@@ -10,7 +10,11 @@ extension MountTree {
   /// - Parameter staged: the names, in the staging folder, of open files that have no other yet.
   func takeOver(_ heritage: Heritage, staged: [FileIdentity: FileName], _ intents: RenameIntents) {
     let undone = settleRenames(intents)
-    for (slot, record) in heritage.open {
+    var open = heritage.open
+    // Pictures of something else come after what they are of.
+    let pictures = open.partition { $0.record.kind == HandleRecord.Kind.snapshot.rawValue }
+    open[..<pictures].sort { $0.slot < $1.slot }
+    for (slot, record) in open {
       do {
         try adopt(record, in: slot, staged)
       } catch {
@@ -96,11 +100,7 @@ extension MountTree {
       // As it is now: what it was is gone.
       let file = try self.node(node)
       let content =
-        if file.place == .marker {
-          try Sys.readAll(try markerDescriptor(file, nil), limit: CompletionRequest.longestMarker)
-        } else {
-          try virtualContent(file)
-        }
+        if file.place == .marker { try markerContent(file) } else { try virtualContent(file) }
       handles.adopt(.snapshot(content), id, in: slot)
     case .marker: try adoptDraft(record, node, id, in: slot, staged)
     case nil: throw Errno.badFileDescriptor

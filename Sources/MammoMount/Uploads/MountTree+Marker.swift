@@ -51,13 +51,18 @@ extension MountTree {
   func openMarker(_ node: NodeID, _ record: Node, flags: Int32, _ caller: Caller) throws -> OpenedFile {
     let session = try session(of: record.parent)
     if flags & O_ACCMODE != O_RDONLY { return try draft(session, record.parent, mode: nil, caller) }
-    // Whoever reads the marker wants the result.
+    return snapshot(try markerContent(record), of: node, caller)
+  }
+
+  /// What the marker reads as: the result of its session, for which this waits where it is under way, or the newest draft.
+  func markerContent(_ record: Node) throws -> [UInt8] {
+    let session = try session(of: record.parent)
     let folder = try descriptor(of: record.parent)
     if session.waitForRecord() != nil, let file = try? Sys.openOwn(Layout.result, in: folder, O_RDONLY) {
-      return snapshot(try Sys.readAll(file, limit: CompletionRequest.longestMarker), of: node, caller)
+      return try Sys.readAll(file, limit: CompletionRequest.longestMarker)
     }
     guard let draft = markers.newest(for: session.name) else { throw Errno.noSuchFileOrDirectory }
-    return snapshot(try Sys.readAll(draft.descriptor, limit: CompletionRequest.longestMarker), of: node, caller)
+    return try Sys.readAll(draft.descriptor, limit: CompletionRequest.longestMarker)
   }
 
   private func snapshot(_ content: [UInt8], of node: NodeID, _ caller: Caller) -> OpenedFile {

@@ -112,7 +112,9 @@ struct ChunkSet: Sendable {
         "missing \(list)\(missing.count == 5 ? ", …" : ""); send it and write the marker again")
     }
     if let total = request.totalChunks, total != count {
-      throw .chunksMissing("the session has \(count) chunks, the marker says \(total); send what is missing")
+      let advice = total > count ? "send what is missing" : "correct the marker, or remove the chunks that are too many"
+      throw .chunksMissing(
+        "the session has \(count) chunk\(count == 1 ? "" : "s"), the marker says \(total); \(advice)")
     }
     if let size = request.size, size != bytes { throw .wrongSize(expected: size, actual: bytes) }
   }

@@ -366,6 +366,32 @@ struct TakeOverTests {
     }
   }
 
+  @Test("Whoever reads a marker goes on, before and after its session is complete", arguments: ["kill", "upgrade"])
+  func markerReader(by: String) throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        session = M + "/temp/uploads/s"
+        os.mkdir(session)
+        put(session + "/chunk_0", b"whole")
+        writer = os.open(session + "/.complete", os.O_CREAT | os.O_WRONLY)
+        os.write(writer, b"images/user-7/2026/11/a.dcm")
+        early = os.open(session + "/.complete", os.O_RDONLY)
+        os.close(writer)
+        late = os.open(session + "/.complete", os.O_RDONLY)
+        result = get(session + "/.complete")
+        assert b"storagePath" in result and os.read(late, 5) == result[:5]
+        process = server()
+        if os.environ["BY"] == "kill": os.kill(process, signal.SIGKILL)
+        else: subprocess.run([os.environ["B"], "upgrade", M], check=True)
+        assert poll(lambda: server() != process)
+        assert os.read(late, 4096) == result[5:]
+        assert os.read(early, 4096) == result
+        """#, ["BY": by])
+    }
+  }
+
   @Test(
     "Whoever still reads a chunk of an upload that is complete gets its bytes or an error, never zeros",
     arguments: ["kept", "removed", "renewed"])
