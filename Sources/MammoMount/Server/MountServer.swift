@@ -151,7 +151,7 @@ package final class MountServer: Sendable {
     session.unmount()
     state.phase = .ended
     scrub.stop()
-    storage.digests.stop()
+    storage.digests.stop(storage)
     housekeeping.stop()
     do throws(StorageError) { try storage.close() } catch { throw ServerFailure(error) }
     logger.info("unmounted", metadata: ["at": "\(options.mountPoint)"])

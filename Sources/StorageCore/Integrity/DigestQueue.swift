@@ -16,7 +16,7 @@ struct DigestQueue {
   private var order: [(file: FileIdentity, due: UInt64)] = []
   private var first = 0
   /// The file that is being read.
-  private var current: FileIdentity?
+  private var current: Entry?
   /// It has changed meanwhile.
   private var isCurrentStale = false
   var isStopping = false
@@ -37,14 +37,14 @@ struct DigestQueue {
   mutating func ask(_ entry: Entry, at now: UInt64) -> Bool { isAwaited(entry.file) || add(entry, at: now) }
 
   /// Whether a file waits or is being read.
-  func isAwaited(_ file: FileIdentity) -> Bool { paths[file] != nil || current == file && !isCurrentStale }
+  func isAwaited(_ file: FileIdentity) -> Bool { paths[file] != nil || current?.file == file && !isCurrentStale }
 
   /// A file is about to be changed: what waits for it, or is being read of it, is worth nothing.
   ///
   /// - Returns: whether it is being read.
   mutating func drop(_ file: FileIdentity) -> Bool {
     paths[file] = nil
-    guard current == file else { return false }
+    guard current?.file == file else { return false }
     isCurrentStale = true
     return true
   }
@@ -60,15 +60,19 @@ struct DigestQueue {
       }
       guard let found = paths[file], found.due == due else { continue }
       paths[file] = nil
-      current = file
+      let entry = Entry(file: file, path: found.path)
+      current = entry
       isCurrentStale = false
-      return Entry(file: file, path: found.path)
+      return entry
     }
     return nil
   }
 
   /// Whether what was read of the current file is of the file as it is.
   var isCurrentGood: Bool { !isCurrentStale && !isStopping }
+
+  /// Where the files were that wait, or are being read.
+  var waiting: [[FileName]] { paths.values.map(\.path) + (current.map { [$0.path] } ?? []) }
 
   /// The current file is done with.
   mutating func finish() { current = nil }

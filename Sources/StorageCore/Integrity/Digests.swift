@@ -81,25 +81,46 @@ package final class Digests: Sendable {
     isActive.store(true, ordering: .relaxed)
     isRunning.change { $0 = true }
     Thread.start("digests") { [self] in
+      wantKept(storage)
       while let entry = next() {
         do throws(Errno) {
           if case .later = try process(entry, storage) { want(entry.file, at: entry.path) }
         } catch {
           note(error, entry, storage)
         }
-        queue.withLock { $0.finish() }
+        // What a stop has cut short waits still.
+        queue.withLock { if !$0.isStopping { $0.finish() } }
       }
       isRunning.change { $0 = false }
     }
   }
 
-  /// Ends it. What still waits gets its digest from the next scrub.
-  package func stop() {
+  /// Ends it. What still waits is left for the next server.
+  package func stop(_ storage: Storage) {
     guard isActive.exchange(false, ordering: .relaxed) else { return }
     queue.change { $0.isStopping = true }
     isLate.value = true
     reader.stop()
     _ = isRunning.wait(until: nil) { isRunning, _ in isRunning ? nil : () }
+    let paths = queue.withLock { $0.waiting.map { Layout.path($0) } }
+    guard !paths.isEmpty, let folder = try? storage.root.openFolder([Layout.privateFolder]) else { return }
+    // Where it cannot be written, the next scrub sees to them.
+    try? Self.kept.save(paths, in: folder)
+  }
+
+  private static let kept = KeptState<[String]>(name: Layout.wanted)
+
+  /// Leaves notes of the files that waited when the last server was stopped.
+  private func wantKept(_ storage: Storage) {
+    guard let folder = try? storage.root.openFolder([Layout.privateFolder]), let paths = Self.kept.load(from: folder)
+    else { return }
+    for text in paths {
+      guard let path = try? StoragePath(parsing: text), let folder = try? storage.root.openFolder(path.folder),
+        let stat = try? Sys.stat(path.fileName, in: folder)
+      else { continue }
+      want(FileIdentity(stat), at: path.names)
+    }
+    try? Self.kept.remove(from: folder)
   }
 
   private func next() -> DigestQueue.Entry? {

@@ -46,6 +46,8 @@ package enum Layout {
   static let scrub: FileName = "scrub.json"
   /// How far a `mammofs verify` is that was interrupted.
   static let verify: FileName = "verify.json"
+  /// What waited for its digest when the last server was stopped.
+  static let wanted: FileName = "digests.json"
   /// Attributes that no list shows, so that no tool copies them.
   package static let hiddenAttributes: Set<FileName> = [
     originAttribute, failureAttribute, placeAttribute, inodeAttribute, groupsAttribute, digestAttribute,

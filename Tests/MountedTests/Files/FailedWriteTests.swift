@@ -8,7 +8,7 @@ struct FailedWriteTests {
       try m.sh("mount -t tmpfs -o size=100M tmpfs \"$R\"")
       defer {
         if m.isMounted { try? m.unmount() }
-        _ = try? m.sh("umount \"$R\"")
+        m.releaseDisk()
       }
       try m.mount()
       try m.month()

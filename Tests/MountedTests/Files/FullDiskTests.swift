@@ -13,7 +13,7 @@ struct FullDiskTests {
         """)
       defer {
         if m.isMounted { try? m.unmount() }
-        _ = try? m.sh("umount \"$R\"")
+        m.releaseDisk()
       }
       try m.mount()
       try body(m)

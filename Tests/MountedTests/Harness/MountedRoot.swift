@@ -97,6 +97,14 @@ final class MountedRoot: Sendable {
     try mount(sourceLocation: sourceLocation)
   }
 
+  /// Unmounts the disk that a test has mounted on the storage root.
+  ///
+  /// A process that another test is just starting has, for a moment, whatever this process had open there.
+  func releaseDisk(sourceLocation: SourceLocation = #_sourceLocation) {
+    let isFree = poll(seconds: 20) { (try? run("umount \"$R\"", seconds: 60))?.status == 0 }
+    #expect(isFree, "the disk on the storage root cannot be unmounted", sourceLocation: sourceLocation)
+  }
+
   /// A test that hangs in a system call can only be freed from outside: after some minutes the server goes.
   private func watch() {
     let mine = generation.withLock { $0 }

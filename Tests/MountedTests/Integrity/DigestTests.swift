@@ -45,6 +45,24 @@ struct DigestTests {
     }
   }
 
+  @Test("What waited for its own when the server was stopped gets it from the next", arguments: ["unmount", "upgrade"])
+  func waited(by: String) throws {
+    try withMount { m in
+      try m.python(
+        Self.prelude + #"""
+          for index in range(40): put(f"{month}/{index}.dcm", os.urandom(50000))
+          """#)
+      if by == "unmount" { try m.remount() } else { try m.sh("\"$B\" upgrade \"$M\"") }
+      try m.python(
+        Self.prelude + #"""
+          for index in range(40):
+              path = f"{month}/{index}.dcm"
+              assert poll(lambda: digest(path) == hash(get(path)), 60), path
+          assert not os.path.exists(R + "/.mammofs/digests.json")
+          """#)
+    }
+  }
+
   @Test("What copying tools, uploads and renames publish gets its own, too", .needs("rsync"))
   func everyWay() throws {
     try withMount { m in

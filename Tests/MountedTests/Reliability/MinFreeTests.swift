@@ -17,7 +17,7 @@ struct MinFreeTests {
       """)
     defer {
       if mounted.isMounted { try? mounted.unmount() }
-      _ = try? mounted.sh("umount \"$R\"")
+      mounted.releaseDisk()
     }
     try mounted.mount()
     try body(mounted)

@@ -58,7 +58,7 @@ struct TakeOverTests {
         "truncate -s 24M \"$D/disk\"; mkfs.ext4 -q -m 0 \"$D/disk\"; mount -o loop \"$D/disk\" \"$R\"")
       defer {
         if m.isMounted { try? m.unmount() }
-        _ = try? m.sh("umount \"$R\"")
+        m.releaseDisk()
       }
       try m.mount()
       try m.month()
@@ -431,7 +431,7 @@ struct TakeOverTests {
       try m.sh("truncate -s 64M \"$D/disk\"; mkfs.ext4 -q -m 0 \"$D/disk\"; mount -o loop \"$D/disk\" \"$R\"")
       defer {
         if m.isMounted { try? m.unmount() }
-        _ = try? m.sh("umount \"$R\"")
+        m.releaseDisk()
       }
       try m.python(
         #"""
