@@ -124,7 +124,10 @@ extension MountTree: StorageObserver {
   /// Keeps a file that has just lost its name and that nobody has open: somebody may be about to open it or to ask for it,
   /// who has looked up its name before. Where space is short, or others have lost theirs since, it is let go.
   private func keepForAWhile(_ descriptor: SharedDescriptor, for node: NodeID) {
-    guard !storage.freeSpace.isScarce() else { return remember(descriptor, for: node) }
+    // A chunk has lost its bytes with its name.
+    guard let place = nodes[node]?.place, !isChunk(place), !storage.freeSpace.isScarce() else {
+      return remember(descriptor, for: node)
+    }
     keep(.held(descriptor), for: node)
     guard let oldest = lately.withLock({ $0.push(node) }),
       let kept = orphans.withLock({ $0[oldest]?.descriptor }), handles.inode(of: oldest) == nil
