@@ -30,8 +30,6 @@ package final class MountTree: FileSystem {
   private let connection = Mutex<KernelNotifier?>(nil)
   /// What has no name any more and the kernel still refers to.
   let orphans = Mutex<[NodeID: Orphan]>([:])
-  /// The last files that have lost their names, which are kept for a while.
-  let lately: Mutex<LastNodes>
   private let onReady: @Sendable () -> Void
 
   /// - Parameters:
@@ -48,7 +46,6 @@ package final class MountTree: FileSystem {
     self.onReady = onReady
     dataPath = DataPath(logger: logger, freeSpace: storage.freeSpace)
     folders = FolderCache(limit: min(max(descriptorLimit / 4, 16), 16384))
-    lately = Mutex(LastNodes(limit: min(descriptorLimit / 16, 64)))
     let identity = try StorageError.wrap("opening the storage root") { () throws(Errno) in
       FileIdentity(try Sys.stat(storage.root.descriptor))
     }

@@ -145,6 +145,7 @@ package final class MountServer: Sendable {
     }
     if let program = state.upgrade {
       // Everything that was asked is answered. Whoever takes over finds the rest as after a crash.
+      if !options.flags.isReadOnly { storage.digests.leaveNotes(storage) }
       logger.info("handing over", metadata: ["to": "\(program)", "at": "\(options.mountPoint)"])
       _exit(0)
     }

@@ -117,22 +117,8 @@ extension MountTree: StorageObserver {
       } ?? (nil, nil)
     guard let node = nodes.unlinked(file) else { return size }
     // Who has it goes on asking for its attributes.
-    if let open { keep(.held(open), for: node) } else { keepForAWhile(held, for: node) }
+    if let open { keep(.held(open), for: node) } else { remember(held, for: node) }
     return size
-  }
-
-  /// Keeps a file that has just lost its name and that nobody has open: somebody may be about to open it or to ask for it,
-  /// who has looked up its name before. Where space is short, or others have lost theirs since, it is let go.
-  private func keepForAWhile(_ descriptor: SharedDescriptor, for node: NodeID) {
-    // A chunk has lost its bytes with its name.
-    guard let place = nodes[node]?.place, !isChunk(place), !storage.freeSpace.isScarce() else {
-      return remember(descriptor, for: node)
-    }
-    keep(.held(descriptor), for: node)
-    guard let oldest = lately.withLock({ $0.push(node) }),
-      let kept = orphans.withLock({ $0[oldest]?.descriptor }), handles.inode(of: oldest) == nil
-    else { return }
-    remember(kept, for: oldest)
   }
 
   /// Lets go of a file without a name that nobody has open, so that its space is free, and keeps what is known of it.

@@ -22,28 +22,6 @@ enum Orphan: Sendable {
   var descriptor: SharedDescriptor? { if case .held(let descriptor) = self { descriptor } else { nil } }
 }
 
-/// Nodes in the order in which they came, of which the oldest goes for each that is one too many.
-struct LastNodes: Sendable {
-  private var nodes: [NodeID] = []
-  private var next = 0
-  private let limit: Int
-
-  init(limit: Int) { self.limit = max(limit, 1) }
-
-  /// Takes one in, and returns the one that goes for it.
-  mutating func push(_ node: NodeID) -> NodeID? {
-    guard nodes.count == limit else {
-      nodes.append(node)
-      return nil
-    }
-    defer {
-      nodes[next] = node
-      next = (next + 1) % limit
-    }
-    return nodes[next]
-  }
-}
-
 /// A folder in which a request names an entry.
 struct Folder {
   let id: NodeID
@@ -68,7 +46,7 @@ extension MountTree {
     if id == .root {
       descriptor = SharedDescriptor(try Sys.reopen(storage.root.descriptor, O_RDONLY | O_DIRECTORY))
     } else {
-      if nodes.isOrphan(id) { throw .staleNFSFileHandle }
+      if nodes.isOrphan(id) { throw .noSuchFileOrDirectory }
       let parent = try self.descriptor(of: node.parent)
       descriptor = SharedDescriptor(try Sys.openFolder(node.name, in: parent))
       // A folder put there behind the mount's back is not the one that the kernel means.
@@ -120,8 +98,7 @@ extension MountTree {
     // A rename may come between finding the name and using it.
     for _ in 0..<8 {
       let node = try self.node(id)
-      // Not ENOENT: another file may have the name by now, and the kernel then looks the path up once more.
-      if nodes.isOrphan(id) { throw Errno.staleNFSFileHandle }
+      if nodes.isOrphan(id) { throw Errno.noSuchFileOrDirectory }
       let folder = try folder(node.parent)
       let location = try location(of: node.name, in: folder)
       if let descriptor = try held(location, as: node.identity) { return descriptor }

@@ -162,9 +162,9 @@ extension MountTree {
       if let session = try? session(of: record.parent) {
         guard FileIdentity(try new ?? Sys.stat(descriptor)) == identity else { return nil }
         bytes = try session.file(identity, descriptor, isNew: new != nil)
-      } else if try Storage.place(ofChunk: descriptor.raw) != nil {
+      } else if handles.inode(of: id) == nil, try Storage.place(ofChunk: descriptor.raw) != nil {
         // What it had went with its session.
-        throw Errno.ioError
+        throw Errno.noSuchFileOrDirectory
       }
     }
     let inserted = try storage.sizes.holding(identity) { () throws(Errno) -> (file: OpenFile, id: HandleID)? in
@@ -172,6 +172,8 @@ extension MountTree {
       // Of a new one, too: somebody may have removed it since it was made.
       let stat = try Sys.stat(descriptor)
       guard FileIdentity(stat) == identity else { return nil }
+      // With its name a chunk that nobody has open has lost its bytes.
+      if isChunk(place), stat.st_nlink == 0, handles.inode(of: id) == nil { throw .noSuchFileOrDirectory }
       if isWriter, new == nil, bytes == nil { try storage.digests.willChange(identity, descriptor) }
       let hasPrivileges = stat.st_mode & (S_ISUID | S_ISGID) != 0
       var record = HandleRecord(.file, node: id, request: caller.request, descriptor: descriptor.raw)

@@ -102,6 +102,11 @@ package final class Digests: Sendable {
     isLate.value = true
     reader.stop()
     _ = isRunning.wait(until: nil) { isRunning, _ in isRunning ? nil : () }
+    leaveNotes(storage)
+  }
+
+  /// Leaves to the next server what waits.
+  package func leaveNotes(_ storage: Storage) {
     let paths = queue.withLock { $0.waiting.map { Layout.path($0) } }
     guard !paths.isEmpty, let folder = try? storage.root.openFolder([Layout.privateFolder]) else { return }
     // Where it cannot be written, the next scrub sees to them.
@@ -118,7 +123,7 @@ package final class Digests: Sendable {
       guard let path = try? StoragePath(parsing: text), let folder = try? storage.root.openFolder(path.folder),
         let stat = try? Sys.stat(path.fileName, in: folder)
       else { continue }
-      want(FileIdentity(stat), at: path.names)
+      wantFromBefore(FileIdentity(stat), at: path.names)
     }
     try? Self.kept.remove(from: folder)
   }

@@ -50,7 +50,9 @@ struct DigestTests {
     try withMount { m in
       try m.python(
         Self.prelude + #"""
-          for index in range(40): put(f"{month}/{index}.dcm", os.urandom(50000))
+          for index in range(40):
+              put(f"{month}/{index}.dcm", os.urandom(50000))
+              settle(f"{month}/{index}.dcm")
           """#)
       if by == "unmount" { try m.remount() } else { try m.sh("\"$B\" upgrade \"$M\"") }
       try m.python(

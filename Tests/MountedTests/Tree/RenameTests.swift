@@ -147,36 +147,4 @@ struct RenameTests {
       try m.refuses(EINVAL, at: "\(upload.path)/chunk_", operation: "rename") { rename(upload["chunk_0"], $0) }
     }
   }
-
-  @Test("A name whose file is replaced is never free: whoever opens it has the one or the other", .needs("python3"))
-  func neverFree() throws {
-    try withMount { m in
-      try m.month()
-      try m.python(
-        #"""
-        month = M + "/images/user-7/2026/11"
-        image = month + "/a.dcm"
-        put(image, b"0" * 10)
-        pid = os.fork()
-        if pid == 0:
-            try:
-                for number in range(300):
-                    put(month + "/.a.tmp", b"%d" % (number % 10) * 10)
-                    os.rename(month + "/.a.tmp", image)
-                os._exit(0)
-            except BaseException as error:
-                print(error, file=sys.stderr)
-                os._exit(1)
-        count = 0
-        while os.waitpid(pid, os.WNOHANG) == (0, 0):
-            content = get(image)
-            assert len(content) == 10 and len(set(content)) == 1, content
-            os.chmod(image, 0o640)
-            os.listxattr(image)
-            assert os.stat(image).st_size == 10
-            count += 1
-        assert count > 20, count
-        """#)
-    }
-  }
 }
