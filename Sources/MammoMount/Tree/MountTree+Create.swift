@@ -1,7 +1,6 @@
 package import FuseKit
 package import Glibc
 internal import StorageCore
-internal import Synchronization
 package import SystemPackage
 
 /// Creating files.

@@ -44,9 +44,7 @@ struct FailedWriteTests {
               assert get(session + "/chunk_1") == parts[1]
               stats = get(session + "/.stats").decode()
               assert '"chunks": 3' in stats and '"missing": []' in stats, stats
-              process = server()
-              os.kill(process, signal.SIGKILL)
-              assert poll(lambda: server() != process)
+              crash()
           put(session + "/.complete", b"images/user-7/2026/11/a.dcm")
           assert get(month + "/a.dcm") == b"".join(parts)
           """#)
@@ -94,9 +92,7 @@ struct FailedWriteTests {
           refused(errno.ENOSPC, os.close, fd)
           free()
           refused(errno.ENOSPC, os.rename, work, image)
-          process = server()
-          os.kill(process, signal.SIGKILL)
-          assert poll(lambda: server() != process)
+          crash()
           refused(errno.ENOSPC, os.rename, work, image)
           assert not os.path.exists(image) and get(work) == b"half"
           put(month + "/b.dcm", b"b")
@@ -106,9 +102,7 @@ struct FailedWriteTests {
           with open(work, "ab", buffering=0) as file: file.write(b"more")
           refused(errno.ENOSPC, os.rename, work, image)
           put(work, b"whole")
-          process = server()
-          os.kill(process, signal.SIGKILL)
-          assert poll(lambda: server() != process)
+          crash()
           os.rename(work, image)
           assert get(image) == b"whole" and os.path.exists(image.replace(M, R))
           """#)
@@ -123,20 +117,20 @@ struct FailedWriteTests {
         Self.filling + "\n" + #"""
           work, image = month + "/.a.dcm.Ab12Cd", month + "/a.dcm"
           fd = new(work)
+          os.write(fd, b"half")
           fill()
           refused(errno.ENOSPC, os.write, fd, bytes(100000))
           refused(errno.ENOSPC, os.close, fd)
           free()
-          def killed():
-              process = server()
-              os.kill(process, signal.SIGKILL)
-              assert poll(lambda: server() != process)
+          # Its release comes after the close.
+          staged = [R + "/.mammofs/staging/" + name for name in os.listdir(R + "/.mammofs/staging")]
+          assert len(staged) == 1 and poll(lambda: "user.mammofs.failure" in os.listxattr(staged[0])), staged
           fd = os.open(work, os.O_WRONLY)
-          killed()
+          crash()
           os.ftruncate(fd, 0)
           os.write(fd, b"whole")
           os.close(fd)
-          killed()
+          crash()
           os.rename(work, image)
           assert get(image) == b"whole"
           """#)

@@ -61,6 +61,12 @@ extension MountedRoot {
         return traced(
             server(), "-o", "/dev/null", "-e", "trace=" + call, "-e", f"inject={call}:signal=KILL:when={number}")
 
+    def crash():
+        """Kills the server, and returns once another has taken over."""
+        process = server()
+        os.kill(process, signal.SIGKILL)
+        assert poll(lambda: server() != process)
+
     def get(path):
         with open(path, "rb") as file:
             return file.read()
