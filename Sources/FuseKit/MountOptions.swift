@@ -19,13 +19,17 @@ public struct MountOptions: Sendable {
   ///
   /// Where trying does not pay it is left out, whatever this says; see <doc:FuseKit>.
   public var polling: Int
+  /// On a virtual machine, and as root: have idle processors poll instead of halting while requests come closely, so that
+  /// callers wake at once; see <doc:FuseKit>. For all processors of the machine.
+  public var keepsProcessorsReady: Bool
   /// Counts the requests that were read, for somebody who watches whether the server still reads.
   public var progress: ProgressCounter?
 
   /// Options of a mount; `name` and `type` are all that a mount must have.
   public init(
     name: String, type: String, options: [String] = [], passthrough: Bool = false,
-    clearsPrivileges: Bool = false, workers: Int = 64, polling: Int = 1000
+    clearsPrivileges: Bool = false, workers: Int = 64, polling: Int = 1000,
+    keepsProcessorsReady: Bool = false
   ) {
     self.name = name
     self.type = type
@@ -34,6 +38,7 @@ public struct MountOptions: Sendable {
     self.clearsPrivileges = clearsPrivileges
     self.workers = workers
     self.polling = polling
+    self.keepsProcessorsReady = keepsProcessorsReady
   }
 
   /// The argument of `-o`.

@@ -86,7 +86,9 @@ public final class Session: Sendable {
   }
 
   private func connect() throws(Errno) {
-    let connection = try Connection(descriptor: libfuse.descriptor, progress: options.progress)
+    let connection = try Connection(
+      descriptor: libfuse.descriptor, progress: options.progress,
+      processors: options.keepsProcessorsReady ? IdleProcessors() : nil)
     try libfuse.takeOverTransport(over: libfuse.descriptor)
     state.withLock {
       $0.connection = connection

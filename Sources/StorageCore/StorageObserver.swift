@@ -4,9 +4,13 @@ package protocol StorageObserver: AnyObject, Sendable {
   func changed(_ names: [FileName], in folder: FileIdentity)
   /// Waits, for a moment at most, until everybody has heard of what changed so far.
   func settleChanges()
-  /// A file lost its last name; `held` is what is left of it. Returns the size that is booked for it where that is
-  /// not the disk's.
-  func unlinked(_ file: FileIdentity, _ held: SharedDescriptor) -> Int64?
+  /// A file or folder lost its last name; `held` is what is left of it. Returns the size that is booked for it where that
+  /// is not the disk's.
+  ///
+  /// The caller holds the lock of the folder that it was in.
+  ///
+  /// - Parameter isReplaced: its name leads to another file now. Whoever looked it up before may still open the old one.
+  func unlinked(_ file: FileIdentity, _ held: SharedDescriptor, isReplaced: Bool) -> Int64?
   /// Whether somebody has the file or folder open.
   func isOpen(_ file: FileIdentity) -> Bool
   /// Whether somebody has the file open for writing, or its last writer's release is yet to come.

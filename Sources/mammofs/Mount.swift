@@ -50,6 +50,11 @@ struct Mount: ParsableCommand {
       valueName: "size"))
   var minFree: ByteCount?
 
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Let idle processors of a virtual machine poll, not halt, while requests come one upon the other.")
+  var idlePolling = true
+
   @Option(help: .hidden)
   var readyDescriptor: Int32?
 
@@ -107,6 +112,7 @@ struct Mount: ParsableCommand {
     settings.scrub.interval = scrubInterval * 3600
     settings.scrub.rate = scrubRate.bytes
     settings.minFree = minFree?.bytes
+    settings.idlePolling = idlePolling
     return settings
   }
 
@@ -116,6 +122,7 @@ struct Mount: ParsableCommand {
     arguments += ["--temp-max-age", "\(tempMaxAge)", "--cleanup-interval", "\(cleanupInterval)"]
     arguments += ["--scrub-interval", "\(scrubInterval)", "--scrub-rate", "\(scrubRate.bytes)"]
     if let minFree { arguments += ["--min-free", "\(minFree.bytes)"] }
+    if !idlePolling { arguments.append("--no-idle-polling") }
     return arguments + ["--session-linger", "\(sessionLinger)", "--watchdog", "\(watchdog)", "--", mountPoint]
   }
 

@@ -164,6 +164,36 @@ class Contender(Client):
             pass
 
 
+class Replacer(Client):
+    """One of several who replace the same files, and who always find them there, whole."""
+
+    SIZE = 5000
+
+    def __init__(self, crowd, number):
+        super().__init__(crowd, number)
+        self.folder = f"{self.mount}/images/user-replaced/2026/11"
+        os.makedirs(self.folder, exist_ok=True)
+        for name in "ab":
+            self.replace(f"{self.folder}/{name}")
+
+    def replace(self, path):
+        self.doing = "replace"
+        new = f"{self.folder}/.{self.number}.tmp"
+        write(new, bytes([self.number]) * self.SIZE)
+        os.rename(new, path)
+
+    def step(self):
+        path = f"{self.folder}/{self.random.choice('ab')}"
+        if self.random.randrange(4) == 0:
+            return self.replace(path)
+        self.doing = "look at what others replace"
+        os.chmod(path, 0o644)
+        os.listxattr(path)
+        assert os.stat(path).st_size == self.SIZE
+        content = read(path)
+        assert content == content[:1] * self.SIZE, "not whole"
+
+
 class Tools(Client):
     """Uses the tools that people use, on files of the size of mammograms."""
 

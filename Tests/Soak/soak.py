@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-from clients import Contender, Crowd, Owner, Tools
+from clients import Contender, Crowd, Owner, Replacer, Tools
 
 # Three crashes in ten seconds would be the end of the mount, and one may be seen half a second late.
 SHORTEST, LONGEST = 5.6, 6.2
@@ -98,6 +98,8 @@ def run(arguments, mount, folder):
         crowd.start(Owner)
     for _ in range(6):
         crowd.start(Contender)
+    for _ in range(3):
+        crowd.start(Replacer)
     if arguments.minutes:
         for _ in range(2):
             crowd.start(Tools, os.environ["MAMMOFS_BINARY"], folder)

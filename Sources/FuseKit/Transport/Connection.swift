@@ -14,11 +14,13 @@ final class Connection: Sendable {
 
   /// Counts the requests that were read.
   private let progress: ProgressCounter?
+  private let processors: IdleProcessors?
 
   /// `descriptor` stays its opener's to close.
-  init(descriptor: CInt, progress: ProgressCounter? = nil) throws(Errno) {
+  init(descriptor: CInt, progress: ProgressCounter? = nil, processors: IdleProcessors? = nil) throws(Errno) {
     self.descriptor = descriptor
     self.progress = progress
+    self.processors = processors
     // Non-blocking, so that trying is possible and stopping can interrupt the wait.
     guard mfs_set_nonblocking(descriptor) == 0 else { throw Errno(rawValue: errno) }
     stopEvent = mfs_eventfd()
@@ -61,7 +63,9 @@ final class Connection: Sendable {
       let size = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
       if size > 0 {
         progress?.increment()
-        if mayPoll { patience.arrived(after: monotonicNanoseconds() &- start) }
+        let waited = monotonicNanoseconds() &- start
+        if mayPoll { patience.arrived(after: waited) }
+        processors?.requestArrived(closely: waited < patience.pause)
         return .request(size)
       }
       let error = errno
@@ -78,10 +82,19 @@ final class Connection: Sendable {
   }
 
   private func waitUntilReadable() {
+    if let processors, processors.areKept {
+      if sleep(milliseconds: 1) { return }
+      processors.rest()
+    }
+    _ = sleep(milliseconds: -1)
+  }
+
+  /// Sleeps until there is a request or ``stop()`` was called, and returns whether that is so; -1 is for as long as it takes.
+  private func sleep(milliseconds: CInt) -> Bool {
     withUnsafeTemporaryAllocation(of: pollfd.self, capacity: 2) { descriptors in
       descriptors.initializeElement(at: 0, to: pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
       descriptors.initializeElement(at: 1, to: pollfd(fd: stopEvent, events: Int16(POLLIN), revents: 0))
-      _ = poll(descriptors.baseAddress, 2, -1)
+      return poll(descriptors.baseAddress, 2, milliseconds) != 0
     }
   }
 }

@@ -14,6 +14,7 @@ struct Heritage {
     let records = state.handles.inUse
     var needed: Set<CInt> = [0, 1, 2, state.descriptor, state.device, state.lock, state.companion]
     for (_, record) in records where record.descriptor >= 0 { needed.insert(record.descriptor) }
+    for (_, descriptor) in state.nodes.left { needed.insert(descriptor) }
     Self.closeAll(but: needed)
     open = records
     var files = Set<FileIdentity>()
@@ -47,8 +48,8 @@ struct Heritage {
 extension SharedState {
   /// Makes descriptors that the next program needs outlive an `execve`.
   package func keepDescriptorsOpen() {
-    for descriptor in [descriptor, device, lock, companion] + handles.inUse.map(\.record.descriptor)
-    where descriptor >= 0 {
+    let files = handles.inUse.map(\.record.descriptor) + nodes.left.map(\.descriptor)
+    for descriptor in [descriptor, device, lock, companion] + files where descriptor >= 0 {
       _ = lx_clear_cloexec(descriptor)
     }
   }

@@ -27,7 +27,8 @@ struct NodeRecords: @unchecked Sendable {
     var inode: UInt64
     /// The cell of a name that is too long for the record, counted from 1.
     var cell: UInt32
-    var spare: UInt32
+    /// The descriptor of a file that was replaced and can still be opened, counted from 1.
+    var left: UInt32
   }
 
   static let limit = 1 << 27
@@ -135,7 +136,7 @@ struct NodeRecords: @unchecked Sendable {
     if slot > 0 { generations[slot] &+= 1 }
     self[slot] = Record(
       state: State.free.rawValue, place: node.place.code, nameLength: 0, children: 0, lookups: 1,
-      parent: node.parent.rawValue, device: node.identity.device, inode: node.identity.inode, cell: 0, spare: 0)
+      parent: node.parent.rawValue, device: node.identity.device, inode: node.identity.inode, cell: 0, left: 0)
     node.name.nulTerminated.withUnsafeBytes { setName($0, of: slot, &cells) }
     atomicMemoryFence(ordering: .releasing)
     self[slot].state = State.used.rawValue
@@ -147,7 +148,17 @@ struct NodeRecords: @unchecked Sendable {
     if self[slot].cell != 0 { cells.free.append(self[slot].cell) }
   }
 
-  func orphan(_ slot: Int) { self[slot].state = State.orphan.rawValue }
+  /// - Parameter left: a descriptor by which the next server, too, can open it.
+  func orphan(_ slot: Int, left: CInt? = nil) {
+    self[slot].left = left.map { UInt32($0) + 1 } ?? 0
+    atomicMemoryFence(ordering: .releasing)
+    self[slot].state = State.orphan.rawValue
+  }
+
+  /// What is left of files without a name that can still be opened.
+  var left: [(slot: Int, descriptor: CInt)] {
+    (0..<count).lazy.filter { isOrphan($0) && self[$0].left != 0 }.map { ($0, CInt(self[$0].left) - 1) }
+  }
 
   /// A node's file has another name: as if at once, whenever the server ends.
   func move(_ slot: Int, to parent: NodeID, _ name: FileName, _ place: Place, _ cells: inout NameCells) {

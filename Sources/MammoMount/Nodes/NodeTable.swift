@@ -72,6 +72,11 @@ final class NodeTable: Sendable {
     table.withLock { table in table.isCurrent(id) ? table.records.identity(id.slot) : nil }
   }
 
+  /// Files without a name that an earlier server left to be opened still.
+  var left: [(id: NodeID, descriptor: CInt)] {
+    table.withLock { table in table.records.left.map { (table.id(of: $0.slot), $0.descriptor) } }
+  }
+
   func contains(_ id: NodeID) -> Bool { table.withLock { $0.isCurrent(id) } }
 
   /// Whether the file of a node has no name any more.
@@ -148,11 +153,13 @@ final class NodeTable: Sendable {
   }
 
   /// A file's last name is gone; what is open of it lives on.
+  ///
+  /// - Parameter left: a descriptor of it by which it can still be opened.
   @discardableResult
-  func unlinked(_ identity: FileIdentity) -> NodeID? {
+  func unlinked(_ identity: FileIdentity, left: CInt? = nil) -> NodeID? {
     table.withLock { table in
       guard let slot = table.index.removeValue(forKey: identity).map({ Int($0) }) else { return nil }
-      table.records.orphan(slot)
+      table.records.orphan(slot, left: left)
       table.otherNames[slot] = nil
       return table.id(of: slot)
     }

@@ -20,6 +20,8 @@ package struct ServerOptions: Sendable {
   package var scrub = ScrubOptions()
   /// Bytes of the disk that are kept back; `nil` is the usual part.
   package var minFree: Int64?
+  /// Idle processors of a virtual machine may poll while requests come closely.
+  package var idlePolling = true
 
   package init(root: String, mountPoint: String, flags: MountFlags) {
     self.root = root
@@ -77,6 +79,7 @@ package final class MountServer: Sendable {
     // What the kernel writes by itself nobody here can follow up.
     mount.passthrough = geteuid() == 0 && !flags.isSynchronous
     mount.clearsPrivileges = true
+    mount.keepsProcessorsReady = options.idlePolling
     mount.progress = state.progress
     Session.setLog { logger.warning("libfuse: \($0)") }
     do throws(Errno) {

@@ -74,7 +74,7 @@ extension MountTree {
             try storage.digests.willChange(record.identity, file)
             try Sys.truncate(file, to: size)
           }
-          if size == 0 { forgetFailure(of: record, file) }
+          if size == 0 { forgetFailure(of: id, file) }
           // Somebody may have opened it meanwhile.
           if let inode = handles.inode(of: id) {
             try bookHeld(inode)

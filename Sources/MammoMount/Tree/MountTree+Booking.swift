@@ -108,29 +108,41 @@ extension MountTree: StorageObserver {
 
   package func settleChanges() { _ = notifier?.waitUntilDelivered(timeoutMilliseconds: 200) }
 
-  package func unlinked(_ file: FileIdentity, _ held: SharedDescriptor) -> Int64? {
+  package func unlinked(_ file: FileIdentity, _ held: SharedDescriptor, isReplaced: Bool) -> Int64? {
     let inode = handles.unlinked(file)
     let (size, open) =
       inode?.booking.withLock { booking -> (Int64?, SharedDescriptor?) in
         booking.isUnlinked = true
         return (booking.size, booking.handles.values.first?.descriptor)
       } ?? (nil, nil)
-    guard let node = nodes.unlinked(file) else { return size }
-    // Who has it goes on asking for its attributes.
-    if let open { keep(.held(open), for: node) } else { remember(held, for: node) }
+    // A chunk's bytes go with its name.
+    let canBeOpened = isReplaced && nodes.find(file).map { !isChunk($0.node.place) } ?? false
+    guard let node = nodes.unlinked(file, left: canBeOpened ? held.raw : nil) else { return size }
+    if canBeOpened {
+      keep(.replaced(held), for: node)
+    } else if let open {
+      // Who has it goes on asking for its attributes.
+      keep(.held(open), for: node)
+    } else {
+      remember(held, for: node)
+    }
     return size
   }
 
   /// Lets go of a file without a name that nobody has open, so that its space is free, and keeps what is known of it.
   func remember(_ descriptor: SharedDescriptor, for node: NodeID) {
     guard var stat = try? Sys.stat(descriptor) else { return }
+    if stat.isFolder { return keep(.held(descriptor), for: node) }
     stat.st_nlink = 0
     keep(.remembered(stat), for: node)
   }
 
   /// Keeps what has no name any more until the kernel forgets it.
   func keep(_ orphan: Orphan, for node: NodeID) {
-    orphans.withLock { $0[node] = orphan }
+    orphans.withLock { orphans in
+      if case .replaced? = orphans[node] { return }
+      orphans[node] = orphan
+    }
     // Forgotten meanwhile.
     if !nodes.contains(node) { orphans.withLock { _ = $0.removeValue(forKey: node) } }
   }

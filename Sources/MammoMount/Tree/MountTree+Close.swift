@@ -212,8 +212,8 @@ extension MountTree {
 
   /// Remembers of a new file that it is not whole, for whoever opens or renames it later.
   private func noteFailure(_ failure: Errno, of file: OpenFile) {
-    guard let record = nodes[file.inode.node], record.place.isStaged, let folder = nodes[record.parent]?.identity,
-      let staged = storage.pending.staged(record.name, in: folder)
+    guard let record = nodes[file.inode.node], record.place.isStaged, !nodes.isOrphan(file.inode.node),
+      let folder = nodes[record.parent]?.identity, let staged = storage.pending.staged(record.name, in: folder)
     else { return }
     storage.pending.fail(staged, file.descriptor, failure)
   }

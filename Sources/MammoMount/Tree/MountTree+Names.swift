@@ -113,7 +113,7 @@ extension MountTree {
     }
     for result in results where (try? Sys.stat(result, in: raw)) != nil {
       _ = try storage.names.holding(identity) { () throws(Errno) in
-        try storage.replacing(result, in: raw, identity, from: .temp) { () throws(Errno) in
+        try storage.losing(result, in: raw, identity, from: .temp) { () throws(Errno) in
           try Sys.unlink(result, in: raw)
         }
       }
@@ -175,7 +175,7 @@ extension MountTree {
       _ = try storage.removePending(name, in: folder.node.identity, account: account)
       return
     }
-    let lost = try storage.replacing(
+    let lost = try storage.losing(
       location.name, in: location.folder.raw, folder.node.identity, from: account
     ) { () throws(Errno) in
       try Sys.unlink(location.name, in: location.folder)

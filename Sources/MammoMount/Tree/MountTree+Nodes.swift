@@ -16,10 +16,18 @@ struct Location {
 enum Orphan: Sendable {
   /// It is open, or somebody is in it.
   case held(SharedDescriptor)
+  /// Another file has its name. It can be opened still, by whoever was on the way to it: in a kernel's file system nobody
+  /// who asks for a name that is replaced finds nothing. The kernel forgets it as soon as nobody is.
+  case replaced(SharedDescriptor)
   /// Nobody has it: what `stat` said at last. Not held, so that its space is free.
   case remembered(stat)
 
-  var descriptor: SharedDescriptor? { if case .held(let descriptor) = self { descriptor } else { nil } }
+  var descriptor: SharedDescriptor? {
+    switch self {
+    case .held(let descriptor), .replaced(let descriptor): descriptor
+    case .remembered: nil
+    }
+  }
 }
 
 /// A folder in which a request names an entry.
@@ -98,13 +106,22 @@ extension MountTree {
     // A rename may come between finding the name and using it.
     for _ in 0..<8 {
       let node = try self.node(id)
+      if !nodes.isOrphan(id) {
+        let location = try location(of: node.name, in: try folder(node.parent))
+        if let descriptor = try held(location, as: node.identity) { return descriptor }
+      }
+      if let left = whatIsLeft(of: id, in: node.parent) { return left }
       if nodes.isOrphan(id) { throw Errno.noSuchFileOrDirectory }
-      let folder = try folder(node.parent)
-      let location = try location(of: node.name, in: folder)
-      if let descriptor = try held(location, as: node.identity) { return descriptor }
       nodes.lostName(node.identity, node.name, in: node.parent)
     }
     throw Errno.staleNFSFileHandle
+  }
+
+  /// A file or folder that is without a name, where it is kept. Whoever is just taking its name away holds the folder's
+  /// lock until that is so.
+  private func whatIsLeft(of id: NodeID, in folder: NodeID) -> SharedDescriptor? {
+    guard let folder = nodes.identity(of: folder) else { return nil }
+    return storage.names.holding(folder) { orphans.withLock { $0[id]?.descriptor } }
   }
 
   /// A descriptor of what is at a location, if that is the file that is meant.

@@ -40,7 +40,7 @@ extension MountTree {
     do {
       let isWriting = flags & O_ACCMODE != O_RDONLY
       let chunk = session.flatMap { session in chunk.map { (session, $0) } }
-      var descriptor = try openByName(record, flags)
+      var descriptor = try openByName(id, record, flags)
       var found = try descriptor.flatMap { try insert(id, record, $0, isWriting, caller, chunk: chunk) }
       if found == nil {
         let reached = try reopen(try reach(id), record.place, flags)
@@ -98,18 +98,20 @@ extension MountTree {
   private func forgetFailure(of inode: OpenInode, _ file: SharedDescriptor) {
     guard inode.booking.withLock({ $0.failure }) != nil else { return }
     // What an open has on record goes last: by that a later server knows that there is something to forget.
-    if let record = nodes[inode.node] { forgetFailure(of: record, file) }
+    forgetFailure(of: inode.node, file)
     inode.succeed()
   }
 
-  func forgetFailure(of record: Node, _ file: SharedDescriptor) {
-    if let folder = nodes[record.parent]?.identity, let staged = storage.pending.staged(record.name, in: folder) {
-      storage.pending.forgetFailure(staged, file)
-    }
+  func forgetFailure(of id: NodeID, _ file: SharedDescriptor) {
+    guard let record = nodes[id], !nodes.isOrphan(id), let folder = nodes[record.parent]?.identity,
+      let staged = storage.pending.staged(record.name, in: folder)
+    else { return }
+    storage.pending.forgetFailure(staged, file)
   }
 
   /// The short way, which most opens go: by the name under which the file was last seen. It may lead to another by now.
-  private func openByName(_ record: Node, _ flags: Int32) throws -> SharedDescriptor? {
+  private func openByName(_ id: NodeID, _ record: Node, _ flags: Int32) throws -> SharedDescriptor? {
+    guard !nodes.isOrphan(id) else { return nil }
     let isWriting = flags & O_ACCMODE != O_RDONLY
     let folder = try folder(record.parent)
     let location = try location(of: record.name, in: folder)
@@ -186,7 +188,7 @@ extension MountTree {
           backing: hasPrivileges && isWriter && caller.user != 0
             ? nil : dataPath.backing(descriptor.raw, for: place, isWriter: isWriter, notifier),
           chunk: bytes, size: Int64(stat.st_size), hasPrivileges: hasPrivileges)
-        if let failure = failure(of: place, name, in: parent) { inode.booking.withLock { $0.failure = failure } }
+        if let failure = failure(of: id, place, name, in: parent) { inode.booking.withLock { $0.failure = failure } }
         return inode
       } _: { inode, slot in
         OpenFile(
@@ -200,8 +202,8 @@ extension MountTree {
   }
 
   /// The failure of a write to a file that has no name in the storage root yet.
-  private func failure(of place: Place, _ name: FileName, in parent: NodeID) -> Errno? {
-    guard place.isStaged, let folder = nodes[parent]?.identity,
+  private func failure(of id: NodeID, _ place: Place, _ name: FileName, in parent: NodeID) -> Errno? {
+    guard place.isStaged, !nodes.isOrphan(id), let folder = nodes[parent]?.identity,
       let staged = storage.pending.staged(name, in: folder)
     else { return nil }
     return storage.pending.failure(staged)

@@ -205,7 +205,9 @@ extension MountTree {
       wantDigest(identity, at: target.place, target.name, in: target.folder.id)
       guard let replaced else { return }
       let counted = account(of: target.place, in: target.folder.id)
-      if try !storage.removed(replaced.stat, replaced.held, from: counted, in: target.folder.node.identity) {
+      let isGone = try storage.removed(
+        replaced.stat, replaced.held, from: counted, in: target.folder.node.identity, isReplaced: true)
+      if !isGone {
         nodes.lostName(FileIdentity(replaced.stat), target.name, in: target.folder.id)
       }
     }

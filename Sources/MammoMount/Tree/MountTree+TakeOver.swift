@@ -10,6 +10,10 @@ extension MountTree {
   /// - Parameter staged: the names, in the staging folder, of open files that have no other yet.
   func takeOver(_ heritage: Heritage, staged: [FileIdentity: FileName], _ intents: RenameIntents) {
     let undone = settleRenames(intents)
+    for (id, descriptor) in nodes.left {
+      guard let stat = try? Sys.stat(descriptor), FileIdentity(stat) == nodes.identity(of: id) else { continue }
+      keep(.replaced(SharedDescriptor(Descriptor(owning: descriptor))), for: id)
+    }
     var open = heritage.open
     // Pictures of something else come after what they are of.
     let pictures = open.partition { $0.record.kind == HandleRecord.Kind.snapshot.rawValue }
@@ -96,6 +100,7 @@ extension MountTree {
         node: node, place: folder.place, identity: folder.identity, descriptor: descriptor,
         wasRead: true)
       handles.adopt(.folder(open), id, in: slot)
+      if nodes.isOrphan(node) { keep(.held(descriptor), for: node) }
     case .snapshot:
       // As it is now: what it was is gone.
       let file = try self.node(node)

@@ -133,7 +133,7 @@ extension MountTree {
     if session.record != nil, (try? Sys.stat(Layout.result, in: folder.descriptor)) != nil {
       return try storage.gate.changing {
         try storage.names.holding(folder.node.identity) {
-          _ = try storage.replacing(
+          _ = try storage.losing(
             Layout.result, in: folder.descriptor.raw, folder.node.identity, from: .temp
           ) { () throws(Errno) in try Sys.unlink(Layout.result, in: folder.descriptor) }
         }

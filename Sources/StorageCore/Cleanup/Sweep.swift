@@ -126,16 +126,18 @@ struct Sweep {
     if dryRun { return true }
     let isGone = attempt(path, &report) { () throws(Errno) in
       let isGone = try storage.gate.changing { () throws(Errno) -> Bool in
-        guard !stat.isFolder else {
-          try Sys.removeFolder(name, in: folder)
-          return true
-        }
-        return try storage.names.holding(here) { () throws(Errno) in
+        try storage.names.holding(here) { () throws(Errno) in
+          guard !stat.isFolder else {
+            let held = SharedDescriptor(try Sys.openPath(name, in: folder))
+            try Sys.removeFolder(name, in: folder)
+            _ = storage.observer?.unlinked(FileIdentity(try Sys.stat(held)), held, isReplaced: false)
+            return true
+          }
           // Another file may have been put in its place, or somebody may have opened it.
           guard let now = try? Sys.stat(name, in: folder), FileIdentity(now) == FileIdentity(stat), isIdle(now),
             !isOpen(now)
           else { return false }
-          _ = try storage.replacing(name, in: folder, here, from: .temp) { () throws(Errno) in
+          _ = try storage.losing(name, in: folder, here, from: .temp) { () throws(Errno) in
             try Sys.unlink(name, in: folder)
           }
           return true

@@ -81,7 +81,7 @@ extension Storage {
         let folder = SharedDescriptor(try root.openFolder(path.folder))
         let identity = FileIdentity(try Sys.stat(folder))
         try names.holding(identity) { () throws(Errno) in
-          _ = try replacing(path.fileName, in: folder.raw, identity, from: account(of: path)) { () throws(Errno) in
+          _ = try losing(path.fileName, in: folder.raw, identity, from: account(of: path)) { () throws(Errno) in
             try Sys.unlink(path.fileName, in: folder)
           }
         }

@@ -37,7 +37,9 @@ extension Storage {
         try names.holding(identity) { () throws(Errno) in
           // Somebody is writing a file of that name.
           guard pending.staged(path.fileName, in: identity) == nil else { throw .fileExists }
-          try replacing(path.fileName, in: folderRaw, identity, from: account(of: path)) { () throws(Errno) in
+          try losing(
+            path.fileName, in: folderRaw, identity, from: account(of: path), toAnother: true
+          ) { () throws(Errno) in
             try Sys.rename(
               staged, in: source, to: path.fileName, in: folderRaw, flags: overwriting ? 0 : lx_RENAME_NOREPLACE)
           }
@@ -79,10 +81,12 @@ extension Storage {
   ///
   /// The caller holds the folder's lock, and no file's.
   ///
+  /// - Parameter toAnother: another file gets the name.
   /// - Returns: the file that lost the name, and whether that was its last.
   @discardableResult
-  package func replacing(
-    _ name: FileName, in folder: CInt, _ here: FileIdentity, from account: Account, by change: () throws(Errno) -> Void
+  package func losing(
+    _ name: FileName, in folder: CInt, _ here: FileIdentity, from account: Account, toAnother: Bool = false,
+    by change: () throws(Errno) -> Void
   ) throws(Errno) -> (file: FileIdentity, isGone: Bool)? {
     let held: SharedDescriptor
     do throws(Errno) {
@@ -97,7 +101,7 @@ extension Storage {
       // With the lock, because it may have grown, and because it may have lost its record and with that a second name.
       let found = try Sys.stat(held)
       try change()
-      return (file, try removed(found, held, from: account, in: here))
+      return (file, try removed(found, held, from: account, in: here, isReplaced: toAnother))
     }
   }
 
@@ -106,15 +110,16 @@ extension Storage {
   /// - Parameters:
   ///   - stat: of the file before.
   ///   - held: the file.
+  ///   - isReplaced: another has the name.
   /// - Returns: whether it was the last.
   @discardableResult
   package func removed(
-    _ stat: stat, _ held: SharedDescriptor, from account: Account, in folder: FileIdentity
+    _ stat: stat, _ held: SharedDescriptor, from account: Account, in folder: FileIdentity, isReplaced: Bool
   ) throws(Errno) -> Bool {
     let identity = FileIdentity(stat)
     guard stat.isRegularFile else {
       guard stat.st_nlink <= 1 else { return false }
-      _ = observer?.unlinked(identity, held)
+      _ = observer?.unlinked(identity, held, isReplaced: isReplaced)
       return true
     }
     var names = stat.st_nlink
@@ -130,7 +135,7 @@ extension Storage {
       names -= 1
     }
     guard names <= 1 else { return false }
-    let size = observer?.unlinked(identity, held) ?? Int64(stat.st_size)
+    let size = observer?.unlinked(identity, held, isReplaced: isReplaced) ?? Int64(stat.st_size)
     ledger.recordEnd(of: identity, Tally(size: size, count: 1), in: account, folder)
     return true
   }

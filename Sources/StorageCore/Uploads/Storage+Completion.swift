@@ -231,7 +231,7 @@ extension Storage {
         try names.holding(identity) { () throws(Errno) in
           for chunk in chunks[start..<min(start + 256, chunks.count)] {
             do throws(Errno) {
-              _ = try replacing(chunk.name, in: folder.raw, identity, from: .temp) { () throws(Errno) in
+              _ = try losing(chunk.name, in: folder.raw, identity, from: .temp) { () throws(Errno) in
                 try Sys.unlink(chunk.name, in: folder)
               }
             } catch .noSuchFileOrDirectory {

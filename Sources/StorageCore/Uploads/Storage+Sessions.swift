@@ -139,7 +139,7 @@ extension Storage {
       let raw = folder.raw
       try names.holding(identity) { () throws(Errno) in
         for entry in try FolderStream.all(of: raw) {
-          _ = try replacing(entry.name, in: raw, identity, from: .temp) { () throws(Errno) in
+          _ = try losing(entry.name, in: raw, identity, from: .temp) { () throws(Errno) in
             try Sys.unlink(entry.name, in: raw)
           }
           count += 1
@@ -151,7 +151,9 @@ extension Storage {
       }
       try names.holding(uploadsIdentity) { () throws(Errno) in
         guard uploads.isPresent(session) else { return }
+        let held = SharedDescriptor(try Sys.openPath(session.name, in: uploadsFolder))
         try Sys.removeFolder(session.name, in: uploadsFolder)
+        _ = observer?.unlinked(identity, held, isReplaced: false)
         try uploads.ended(session)
       }
       observer?.changed(session.name, in: uploadsIdentity)
@@ -171,7 +173,7 @@ extension Storage {
       try staging.discard(staged)
       pending.remove(name, in: folder)
       pending.forgetFailure(staged, held)
-      let size = observer?.unlinked(file, held) ?? Int64(stat.st_size)
+      let size = observer?.unlinked(file, held, isReplaced: false) ?? Int64(stat.st_size)
       ledger.record(Tally() - Tally(size: size, count: 1), to: account, in: nil)
     }
     return true

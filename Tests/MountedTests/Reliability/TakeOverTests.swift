@@ -80,6 +80,37 @@ struct TakeOverTests {
     }
   }
 
+  @Test("can still open what was replaced, for who was on the way to it", arguments: ["kill", "upgrade"])
+  func replacedFile(how: String) throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        month = M + "/images/user-7/2026/11/"
+        put(month + "a", b"old")
+        # It holds the kernel to the file as a look-up does that is followed by an open.
+        held = os.open(month + "a", os.O_PATH)
+        put(month + ".a.tmp", b"new")
+        os.rename(month + ".a.tmp", month + "a")
+        link = f"/proc/self/fd/{held}"
+        for _ in range(2):
+            assert get(link) == b"old" and get(month + "a") == b"new"
+            assert os.stat(link).st_nlink == 0
+            os.chmod(link, 0o640)
+            process = server()
+            if os.environ["HOW"] == "kill": os.kill(process, signal.SIGKILL)
+            else: subprocess.run([os.environ["B"], "upgrade", M], check=True, capture_output=True, timeout=60)
+            os.statvfs(M)
+        def isKept():
+            folder = f"/proc/{server()}/fd"
+            return any(os.readlink(f"{folder}/{f}").endswith("/a (deleted)") for f in os.listdir(folder))
+        assert isKept()
+        os.close(held)
+        assert poll(lambda: not isKept())
+        """#, ["HOW": how])
+    }
+  }
+
   @Test("is taken over by another program on purpose, and back")
   func upgrade() throws {
     try withMount { m in
