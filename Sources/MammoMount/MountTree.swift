@@ -28,8 +28,7 @@ package final class MountTree: FileSystem {
   let process = Owner.ofThisProcess
   let logger: Logger
   private let connection = Mutex<KernelNotifier?>(nil)
-  /// What has no name any more and the kernel still refers to.
-  let orphans = Mutex<[NodeID: Orphan]>([:])
+  let orphans: Orphans
   private let onReady: @Sendable () -> Void
 
   /// - Parameters:
@@ -50,6 +49,7 @@ package final class MountTree: FileSystem {
       FileIdentity(try Sys.stat(storage.root.descriptor))
     }
     nodes = NodeTable(state.nodes, root: identity)
+    orphans = Orphans(nodes)
     handles = HandleTable(state)
     renames = RenameLog(state.intents)
     storage.observer = self

@@ -6,9 +6,9 @@ import Synchronization
 /// A processor of a virtual machine that has halted is started again by the
 /// hypervisor, which takes longer than a small request does; and each reply starts
 /// the one that its caller slept on. Linux polls instead where a wake may take no
-/// time at all, which is what `/dev/cpu_dma_latency` is for. It does so on
-/// processors with nothing else to do, so that it takes nothing from anybody, and
-/// it ends a millisecond after the last request.
+/// time at all, which is what `/dev/cpu_dma_latency` is for. It does so only on
+/// processors with nothing else to do, and it ends a millisecond after the last
+/// request. The host sees such a processor as busy.
 ///
 /// Only the leader calls, so one thread at a time.
 final class IdleProcessors: Sendable {

@@ -16,6 +16,8 @@ struct Heritage {
     for (_, record) in records where record.descriptor >= 0 { needed.insert(record.descriptor) }
     for (_, descriptor) in state.nodes.left { needed.insert(descriptor) }
     Self.closeAll(but: needed)
+    // A program that took over on purpose has them without.
+    for descriptor in needed where descriptor > 2 { _ = lx_set_cloexec(descriptor) }
     open = records
     var files = Set<FileIdentity>()
     // Whether a rename under way was carried out is yet to be seen: until then its file stays where it is.

@@ -77,6 +77,13 @@ final class NodeTable: Sendable {
     table.withLock { table in table.records.left.map { (table.id(of: $0.slot), $0.descriptor) } }
   }
 
+  /// What an orphan left can be opened no longer.
+  func letGo(_ id: NodeID) {
+    table.withLock { table in
+      if table.isCurrent(id) { table.records[id.slot].left = 0 }
+    }
+  }
+
   func contains(_ id: NodeID) -> Bool { table.withLock { $0.isCurrent(id) } }
 
   /// Whether the file of a node has no name any more.

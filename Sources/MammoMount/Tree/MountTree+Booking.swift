@@ -119,32 +119,21 @@ extension MountTree: StorageObserver {
     let canBeOpened = isReplaced && nodes.find(file).map { !isChunk($0.node.place) } ?? false
     guard let node = nodes.unlinked(file, left: canBeOpened ? held.raw : nil) else { return size }
     if canBeOpened {
-      keep(.replaced(held), for: node)
+      orphans.keep(.replaced(held), for: node)
     } else if let open {
       // Who has it goes on asking for its attributes.
-      keep(.held(open), for: node)
+      orphans.keep(.held(open), for: node)
     } else {
       remember(held, for: node)
     }
     return size
   }
 
-  /// Lets go of a file without a name that nobody has open, so that its space is free, and keeps what is known of it.
+  /// Lets go of what has no name and nobody has open, so that its space is free, and keeps what is known of it.
   func remember(_ descriptor: SharedDescriptor, for node: NodeID) {
     guard var stat = try? Sys.stat(descriptor) else { return }
-    if stat.isFolder { return keep(.held(descriptor), for: node) }
     stat.st_nlink = 0
-    keep(.remembered(stat), for: node)
-  }
-
-  /// Keeps what has no name any more until the kernel forgets it.
-  func keep(_ orphan: Orphan, for node: NodeID) {
-    orphans.withLock { orphans in
-      if case .replaced? = orphans[node] { return }
-      orphans[node] = orphan
-    }
-    // Forgotten meanwhile.
-    if !nodes.contains(node) { orphans.withLock { _ = $0.removeValue(forKey: node) } }
+    orphans.keep(.remembered(stat), for: node)
   }
 
   package func isOpen(_ file: FileIdentity) -> Bool {

@@ -31,9 +31,7 @@ extension MountTree {
   package func forget(_ node: NodeID, count: UInt64) {
     for gone in nodes.forget(node, count: count) {
       folders.remove(gone)
-      // Closed outside the lock.
-      let held = orphans.withLock { $0.removeValue(forKey: gone) }
-      _ = held
+      orphans.forget(gone)
     }
   }
 

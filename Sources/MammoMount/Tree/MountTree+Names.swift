@@ -169,14 +169,18 @@ extension MountTree {
 
   /// Removes a file's name, staged or not, and books it; a folder's is refused. Within the gate, with the folder's
   /// lock and no file's.
-  func remove(_ name: FileName, in folder: Folder, _ place: Place, _ location: Location) throws {
+  ///
+  /// - Parameter isReplaced: another file gets the name.
+  func remove(
+    _ name: FileName, in folder: Folder, _ place: Place, _ location: Location, isReplaced: Bool = false
+  ) throws {
     let account = account(of: place, in: folder.id)
     guard !location.isStaged else {
-      _ = try storage.removePending(name, in: folder.node.identity, account: account)
+      _ = try storage.removePending(name, in: folder.node.identity, account: account, isReplaced: isReplaced)
       return
     }
     let lost = try storage.losing(
-      location.name, in: location.folder.raw, folder.node.identity, from: account
+      location.name, in: location.folder.raw, folder.node.identity, from: account, toAnother: isReplaced
     ) { () throws(Errno) in
       try Sys.unlink(location.name, in: location.folder)
     }
@@ -200,6 +204,6 @@ extension MountTree {
   {
     let held = SharedDescriptor(try Sys.openPath(name, in: parent))
     try removal()
-    if let node = nodes.unlinked(folder) { keep(.held(held), for: node) }
+    if let node = nodes.unlinked(folder) { orphans.keep(.held(held), for: node) }
   }
 }

@@ -12,24 +12,6 @@ struct Location {
   let isStaged: Bool
 }
 
-/// What is left of a file or folder without a name.
-enum Orphan: Sendable {
-  /// It is open, or somebody is in it.
-  case held(SharedDescriptor)
-  /// Another file has its name. It can be opened still, by whoever was on the way to it: in a kernel's file system nobody
-  /// who asks for a name that is replaced finds nothing. The kernel forgets it as soon as nobody is.
-  case replaced(SharedDescriptor)
-  /// Nobody has it: what `stat` said at last. Not held, so that its space is free.
-  case remembered(stat)
-
-  var descriptor: SharedDescriptor? {
-    switch self {
-    case .held(let descriptor), .replaced(let descriptor): descriptor
-    case .remembered: nil
-    }
-  }
-}
-
 /// A folder in which a request names an entry.
 struct Folder {
   let id: NodeID
@@ -49,7 +31,7 @@ extension MountTree {
   func descriptor(of id: NodeID) throws(Errno) -> SharedDescriptor {
     if let descriptor = folders[id] { return descriptor }
     let node = try node(id)
-    if let orphan = orphans.withLock({ $0[id]?.descriptor }) { return orphan }
+    if let orphan = orphans[id]?.descriptor { return orphan }
     let descriptor: SharedDescriptor
     if id == .root {
       descriptor = SharedDescriptor(try Sys.reopen(storage.root.descriptor, O_RDONLY | O_DIRECTORY))
@@ -101,7 +83,7 @@ extension MountTree {
     if let open = handles.inode(of: id)?.booking.withLock({ $0.handles.values.first?.descriptor }) {
       return open
     }
-    if let orphan = orphans.withLock({ $0[id]?.descriptor }) { return orphan }
+    if let orphan = orphans[id]?.descriptor { return orphan }
     if id == .root { return try descriptor(of: id) }
     // A rename may come between finding the name and using it.
     for _ in 0..<8 {
@@ -121,7 +103,7 @@ extension MountTree {
   /// lock until that is so.
   private func whatIsLeft(of id: NodeID, in folder: NodeID) -> SharedDescriptor? {
     guard let folder = nodes.identity(of: folder) else { return nil }
-    return storage.names.holding(folder) { orphans.withLock { $0[id]?.descriptor } }
+    return storage.names.holding(folder) { orphans[id]?.descriptor }
   }
 
   /// A descriptor of what is at a location, if that is the file that is meant.
@@ -154,7 +136,7 @@ extension MountTree {
     {
       return try Sys.stat(open)
     }
-    if case .remembered(let stat)? = orphans.withLock({ $0[id] }) { return stat }
+    if case .remembered(let stat)? = orphans[id] { return stat }
     if !nodes.isOrphan(id), id != .root, let folder = try? folder(node.parent),
       let found = try find(node.name, in: folder), FileIdentity(found.stat) == node.identity
     {

@@ -182,7 +182,7 @@ extension MountTree {
     if let replaced = target.found {
       if staysStaged || replaced.location.isStaged {
         // One of the two has no name in the storage root that a rename could replace.
-        try remove(target.name, in: target.folder, target.place, replaced.location)
+        try remove(target.name, in: target.folder, target.place, replaced.location, isReplaced: true)
       } else {
         inTheWay = SharedDescriptor(try Sys.openPath(target.name, in: target.folder.descriptor))
       }

@@ -12,7 +12,7 @@ extension MountTree {
     let undone = settleRenames(intents)
     for (id, descriptor) in nodes.left {
       guard let stat = try? Sys.stat(descriptor), FileIdentity(stat) == nodes.identity(of: id) else { continue }
-      keep(.replaced(SharedDescriptor(Descriptor(owning: descriptor))), for: id)
+      orphans.keep(.replaced(SharedDescriptor(Descriptor(owning: descriptor))), for: id)
     }
     var open = heritage.open
     // Pictures of something else come after what they are of.
@@ -100,7 +100,7 @@ extension MountTree {
         node: node, place: folder.place, identity: folder.identity, descriptor: descriptor,
         wasRead: true)
       handles.adopt(.folder(open), id, in: slot)
-      if nodes.isOrphan(node) { keep(.held(descriptor), for: node) }
+      if nodes.isOrphan(node) { orphans.keep(.held(descriptor), for: node) }
     case .snapshot:
       // As it is now: what it was is gone.
       let file = try self.node(node)
@@ -140,7 +140,7 @@ extension MountTree {
     file.state.withLock { $0.isClosing = record.isClosing }
     if record.failure != 0 { file.fail(Errno(rawValue: record.failure)) }
     handles.adopt(file, handle, hasName: !isOrphan)
-    if isOrphan { return keep(.held(descriptor), for: id) }
+    if isOrphan { return orphans.keep(.held(descriptor), for: id) }
     if isFirst, let name = staged[identity], let folder = nodes.identity(of: node.parent) {
       storage.pending.add(node.name, in: folder, staged: name)
       storage.pending.recall(name, PendingFiles.failure(notedOn: descriptor))

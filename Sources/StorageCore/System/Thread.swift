@@ -11,7 +11,7 @@ package enum Thread {
   }
 
   /// As ``start(_:_:)``; returns false where no thread is to be had.
-  static func startIfPossible(_ name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
+  package static func startIfPossible(_ name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
     var all = sigset_t()
     var before = sigset_t()
     sigfillset(&all)

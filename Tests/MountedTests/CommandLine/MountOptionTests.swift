@@ -33,6 +33,27 @@ struct MountOptionTests {
     }
   }
 
+  @Test("Idle processors of a virtual machine are kept from halting by root's mount, unless that is switched off")
+  func idlePolling() throws {
+    for option in ["--idle-polling", "--no-idle-polling"] {
+      try withMount(option) { m in
+        try m.python(
+          #"""
+          try: halts = get("/sys/devices/system/cpu/cpuidle/current_driver") == b"haltpoll\n"
+          except FileNotFoundError: halts = False
+          folder = f"/proc/{server()}/fd/"
+          says = any(os.readlink(folder + f) == "/dev/cpu_dma_latency" for f in os.listdir(folder))
+          assert says == (halts and os.environ["OPTION"] == "--idle-polling"), (says, halts)
+          os.kill(server(), signal.SIGKILL)
+          os.statvfs(M)
+          folder = f"/proc/{server()}/fd/"
+          after = sum(os.readlink(folder + f) == "/dev/cpu_dma_latency" for f in os.listdir(folder))
+          assert after == says, "one, and the next server has the same option"
+          """#, ["OPTION": option])
+      }
+    }
+  }
+
   @Test("auto_unmount leaves no dead mount")
   func automatic() throws {
     try withMount("-o", "auto_unmount") { m in

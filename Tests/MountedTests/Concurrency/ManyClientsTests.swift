@@ -160,7 +160,8 @@ struct ManyClientsTests {
   @Test(
     "Who uses a file while others replace it always finds one, whole",
     arguments: [
-      ("a file", "images/user-7/2026/11"), ("a file", "temp/processing"), ("an upload", "images/user-7/2026/11"),
+      ("a file", "images/user-7/2026/11"), ("an open file", "images/user-7/2026/11"), ("a file", "temp/processing"),
+      ("an upload", "images/user-7/2026/11"),
     ])
   func replaced(by what: String, folder: String) throws {
     try inMount(
@@ -171,10 +172,12 @@ struct ManyClientsTests {
         end = time.monotonic() + 5
 
         def replace(number, name, turn):
-            if what == "a file":
+            if "file" in what:
                 new = f"{M}{folder}.{number}.tmp"
-                put(new, whole[number])
-                os.rename(new, M + folder + name)
+                with open(new, "wb", 0) as file:
+                    file.write(whole[number])
+                    if what == "an open file": os.rename(new, M + folder + name)
+                if what == "a file": os.rename(new, M + folder + name)
                 return
             session = f"{M}/temp/uploads/s{number}-{turn}"
             os.mkdir(session)

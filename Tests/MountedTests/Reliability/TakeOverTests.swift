@@ -80,6 +80,22 @@ struct TakeOverTests {
     }
   }
 
+  @Test("goes on in a folder that is open and was removed")
+  func removedFolder() throws {
+    try withMount { m in
+      try m.python(
+        #"""
+        path = M + "/temp/processing/x"
+        os.mkdir(path)
+        folder = os.open(path, os.O_RDONLY)
+        os.rmdir(path)
+        os.kill(server(), signal.SIGKILL)
+        assert os.listdir(folder) == [] and os.fstat(folder).st_nlink == 0
+        refused(errno.ENOENT, os.mkdir, f"/proc/self/fd/{folder}/y")
+        """#)
+    }
+  }
+
   @Test("can still open what was replaced, for who was on the way to it", arguments: ["kill", "upgrade"])
   func replacedFile(how: String) throws {
     try withMount { m in
@@ -105,6 +121,9 @@ struct TakeOverTests {
             folder = f"/proc/{server()}/fd"
             return any(os.readlink(f"{folder}/{f}").endswith("/a (deleted)") for f in os.listdir(folder))
         assert isKept()
+        if os.environ["HOW"] == "kill":
+            # Its space is not held for long, whoever watches it.
+            assert poll(lambda: not isKept(), 30) and os.stat(link).st_nlink == 0
         os.close(held)
         assert poll(lambda: not isKept())
         """#, ["HOW": how])

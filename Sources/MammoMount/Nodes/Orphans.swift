@@ -1,0 +1,96 @@
+internal import FuseKit
+internal import Glibc
+internal import StorageCore
+
+/// What is left of a file or folder without a name.
+enum Orphan: Sendable {
+  /// It is open, or somebody is in it.
+  case held(SharedDescriptor)
+  /// Another file has its name. It can be opened still, by whoever was on the way to it: in a kernel's file system nobody
+  /// who asks for a name that is replaced finds nothing.
+  case replaced(SharedDescriptor)
+  /// Nobody has it: what `stat` said at last. Not held, so that its space is free.
+  case remembered(stat)
+
+  var descriptor: SharedDescriptor? {
+    switch self {
+    case .held(let descriptor), .replaced(let descriptor): descriptor
+    case .remembered: nil
+    }
+  }
+}
+
+/// What has no name any more and the kernel still refers to.
+final class Orphans: Sendable {
+  private struct Kept {
+    var all: [NodeID: Orphan] = [:]
+    /// In the order of their time, with those that have gone meanwhile.
+    var replaced: [(id: NodeID, until: UInt64)] = []
+    var isRunning = false
+  }
+
+  private let kept = Monitor(Kept())
+  private let nodes: NodeTable
+
+  /// The kernel forgets a replaced file as soon as nobody is on the way to it. Where it does not after so many
+  /// nanoseconds (a watch is on it, or its count was lost with an earlier server) its space is freed all the same.
+  private static let patience: UInt64 = 10_000_000_000
+
+  init(_ nodes: NodeTable) { self.nodes = nodes }
+
+  subscript(id: NodeID) -> Orphan? { kept.withLock { $0.all[id] } }
+
+  /// Keeps what has no name any more until the kernel forgets it. What was replaced stays that.
+  func keep(_ orphan: Orphan, for id: NodeID) {
+    let starts = kept.withLock { kept in
+      if case .replaced? = kept.all[id] { return false }
+      kept.all[id] = orphan
+      guard case .replaced = orphan else { return false }
+      kept.replaced.append((id, Clock.monotonic() + Self.patience))
+      defer { kept.isRunning = true }
+      return !kept.isRunning
+    }
+    // Forgotten meanwhile.
+    if !nodes.contains(id) { forget(id) }
+    // Without a thread they wait for the next.
+    if starts, !StorageCore.Thread.startIfPossible("replaced", { [self] in letGoInTime() }) {
+      kept.withLock { $0.isRunning = false }
+    }
+  }
+
+  func forget(_ id: NodeID) {
+    // Closed outside the lock.
+    let orphan = kept.withLock { $0.all.removeValue(forKey: id) }
+    _ = orphan
+  }
+
+  private func letGoInTime() {
+    while let next = nextEnd() {
+      _ = kept.wait(until: next) { _, isOver in isOver ? () : nil }
+      let due = kept.withLock { kept in
+        let due = kept.replaced.prefix { $0.until <= Clock.monotonic() }
+        kept.replaced.removeFirst(due.count)
+        return due.map(\.id)
+      }
+      for id in due { letGo(id) }
+    }
+  }
+
+  /// When the next is to be let go; `nil` where there is none, and the thread ends.
+  private func nextEnd() -> UInt64? {
+    kept.withLock { kept in
+      kept.isRunning = !kept.replaced.isEmpty
+      return kept.replaced.first?.until
+    }
+  }
+
+  private func letGo(_ id: NodeID) {
+    guard case .replaced(let file)? = self[id] else { return }
+    var stat = try? Sys.stat(file)
+    stat?.st_nlink = 0
+    nodes.letGo(id)
+    kept.withLock { kept in
+      if kept.all[id] != nil { kept.all[id] = stat.map { .remembered($0) } }
+    }
+  }
+}
