@@ -176,7 +176,7 @@ public final class Session: Sendable {
     let worker = Worker(polling: 0)
     let arrival = worker.occupy { worker -> Connection.Arrival in
       let arrival = connection.receive(into: worker.requestBuffer, patience: &worker.patience)
-      if case .request(let size) = arrival {
+      if case .request(let size, _) = arrival {
         let request = UnsafeMutableRawBufferPointer(rebasing: worker.requestBuffer[..<size])
         let copy = Array(request)
         agree(

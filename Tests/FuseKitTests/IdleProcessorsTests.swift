@@ -26,9 +26,9 @@ struct IdleProcessorsTests {
   func held() {
     let device = Device()
     let processors = device.processors()
-    for _ in 1..<IdleProcessors.threshold { processors.requestArrived(closely: true) }
+    for _ in 1..<IdleProcessors.threshold { processors.requestArrived(bytes: 100, closely: true) }
     #expect(!processors.areKept && device.wishes == [])
-    for _ in 1...100 { processors.requestArrived(closely: true) }
+    for _ in 1...100 { processors.requestArrived(bytes: 100, closely: true) }
     #expect(processors.areKept && device.wishes == [0])
     processors.rest()
     processors.rest()
@@ -39,15 +39,26 @@ struct IdleProcessorsTests {
   func sparse() {
     let device = Device()
     let processors = device.processors()
-    for number in 1...1000 { processors.requestArrived(closely: number % IdleProcessors.threshold != 0) }
+    for number in 1...1000 { processors.requestArrived(bytes: 100, closely: number % IdleProcessors.threshold != 0) }
     #expect(!processors.areKept && device.wishes == [])
+  }
+
+  @Test("halt as before where bytes are written")
+  func bytes() {
+    let device = Device()
+    let processors = device.processors()
+    for _ in 1...100 { processors.requestArrived(bytes: IdleProcessors.smallRequest + 1, closely: true) }
+    #expect(!processors.areKept && device.wishes == [])
+    for _ in 1...100 { processors.requestArrived(bytes: 100, closely: true) }
+    processors.requestArrived(bytes: 128 << 10, closely: true)
+    #expect(!processors.areKept && device.wishes == [0, IdleProcessors.anyLatency])
   }
 
   @Test("halt as before where there is no device, or it listens not")
   func none() throws {
     for device in [-1, open("/dev/full", O_WRONLY | O_CLOEXEC)] {
       let processors = IdleProcessors(device: device)
-      for _ in 1...100 { processors.requestArrived(closely: true) }
+      for _ in 1...100 { processors.requestArrived(bytes: 100, closely: true) }
       #expect(!processors.areKept)
       processors.rest()
     }
@@ -66,7 +77,7 @@ struct IdleProcessorsTests {
     var patience = Patience(ceiling: 1000)
     for _ in 0..<IdleProcessors.threshold {
       #expect(write(ends[1], "request", 7) == 7)
-      guard case .request(7) = connection.receive(into: buffer, patience: &patience) else {
+      guard case .request(7, _) = connection.receive(into: buffer, patience: &patience) else {
         Issue.record("no request")
         return
       }

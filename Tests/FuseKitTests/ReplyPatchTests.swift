@@ -105,10 +105,10 @@ struct RequestHeaderTests {
     let big = try header(15, count: 80, size: 1 << 20)
     let write = try header(16, count: 80 + (1 << 20))
     let fsync = try header(20, count: 56)
-    #expect(!small.opcode.takesLong(bytes: small.bytes))
-    #expect(big.bytes == 1 << 20 && big.opcode.takesLong(bytes: big.bytes))
-    #expect(write.opcode.takesLong(bytes: write.bytes))
-    #expect(fsync.opcode.takesLong(bytes: fsync.bytes))
+    #expect(!small.opcode.moves(bytes: small.bytes))
+    #expect(big.bytes == 1 << 20 && big.opcode.moves(bytes: big.bytes))
+    #expect(write.opcode.moves(bytes: write.bytes))
+    #expect(fsync.opcode.takesLong)
     #expect([UInt8](repeating: 0, count: 39).withUnsafeBytes { RequestHeader($0) } == nil)
   }
 }

@@ -30,8 +30,8 @@ final class Connection: Sendable {
   deinit { close(stopEvent) }
 
   enum Arrival {
-    /// A request of so many bytes is in the buffer.
-    case request(Int)
+    /// A request of so many bytes is in the buffer; `wasWaiting`: since before somebody looked.
+    case request(Int, wasWaiting: Bool)
     /// ``stop()`` was called.
     case stopped
     /// The file system is unmounted.
@@ -58,6 +58,7 @@ final class Connection: Sendable {
     var tries = mayPoll ? patience.tries : 0
     if let limit { tries = min(tries, limit) }
     let start = monotonicNanoseconds()
+    var wasWaiting = true
     while true {
       if stopping.load(ordering: .relaxed) { return .stopped }
       let size = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
@@ -65,12 +66,15 @@ final class Connection: Sendable {
         progress?.increment()
         let waited = monotonicNanoseconds() &- start
         if mayPoll { patience.arrived(after: waited) }
-        processors?.requestArrived(closely: waited < patience.pause)
-        return .request(size)
+        processors?.requestArrived(bytes: size, closely: waited < patience.pause)
+        return .request(size, wasWaiting: wasWaiting)
       }
       let error = errno
+      wasWaiting = false
       switch size == 0 ? ENODEV : error {
-      case EAGAIN where tries > 0: tries -= 1
+      case EAGAIN where tries > 0:
+        tries -= 1
+        mfs_relax()
       case EAGAIN where limit != nil: return .nothing
       case EAGAIN: waitUntilReadable()
       // ENOENT: the request was taken back while it was being read.

@@ -3,6 +3,7 @@ struct Opcode: RawRepresentable, Hashable {
   let rawValue: UInt32
 
   static let lookup = Opcode(rawValue: 1)
+  static let forget = Opcode(rawValue: 2)
   static let getattr = Opcode(rawValue: 3)
   static let open = Opcode(rawValue: 14)
   static let read = Opcode(rawValue: 15)
@@ -11,21 +12,32 @@ struct Opcode: RawRepresentable, Hashable {
   static let fsync = Opcode(rawValue: 20)
   static let initialise = Opcode(rawValue: 26)
   static let create = Opcode(rawValue: 35)
+  static let interrupt = Opcode(rawValue: 36)
+  static let batchForget = Opcode(rawValue: 42)
   static let fsyncdir = Opcode(rawValue: 30)
   static let readdirplus = Opcode(rawValue: 44)
   static let fallocate = Opcode(rawValue: 43)
   static let copyFileRange = Opcode(rawValue: 47)
 
-  /// Whether the lead is handed over before a request of this kind is served.
+  /// Whether a request of this kind waits for a disk by nature.
   ///
-  /// Handing over costs a wake, which is more than most requests take. So it is
-  /// for those that move many bytes or wait for a disk by nature; of all others
-  /// the ``Watch`` finds out which ones block here.
-  func takesLong(bytes: Int) -> Bool {
+  /// Before such a one the lead is handed over, which costs a wake: more than most
+  /// requests take. Of all others the ``Watch`` finds out which ones block here.
+  var takesLong: Bool {
     switch self {
     case .fsync, .fsyncdir, .fallocate, .copyFileRange: true
-    case .read, .write: bytes >= Opcode.manyBytes
     default: false
+    }
+  }
+
+  /// Whether a request moves so many bytes that this takes longer than a wake.
+  func moves(bytes: Int) -> Bool { (self == .read || self == .write) && bytes >= Opcode.manyBytes }
+
+  /// Whether somebody waits for the answer.
+  var hasCaller: Bool {
+    switch self {
+    case .forget, .batchForget, .interrupt, .release: false
+    default: true
     }
   }
 

@@ -19,6 +19,7 @@ final class IdleProcessors: Sendable {
 
   /// So many requests in a row have to follow closely: somebody who asks now and then should not pay for the switching.
   static let threshold = 16
+  static let smallRequest = 16 << 10
   /// What the kernel takes for no wish at all, in microseconds.
   static let anyLatency: Int32 = 2_000_000_000
 
@@ -36,15 +37,19 @@ final class IdleProcessors: Sendable {
 
   deinit { if device >= 0 { close(device) } }
 
-  /// A request came; `closely` where the leader had hardly to wait for it.
-  func requestArrived(closely: Bool) {
+  /// A request of so many bytes came; `closely` where the leader had hardly to wait for it.
+  ///
+  /// One that brings bytes to be written takes far longer than any wake, and was seen to take longer still beside a
+  /// processor that polls.
+  func requestArrived(bytes: Int, closely: Bool) {
     guard device >= 0 else { return }
+    guard bytes <= Self.smallRequest else { return rest() }
     guard closely else { return closeRequests.store(0, ordering: .relaxed) }
     guard !areKept, closeRequests.wrappingAdd(1, ordering: .relaxed).newValue >= Self.threshold else { return }
     isHeld.store(wish(0), ordering: .relaxed)
   }
 
-  /// No request came for a while.
+  /// There is no need: no request came for a while.
   func rest() {
     closeRequests.store(0, ordering: .relaxed)
     guard areKept else { return }

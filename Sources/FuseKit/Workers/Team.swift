@@ -27,6 +27,9 @@ final class Team: Sendable {
   private let quickInARow = Atomic<Int>(0)
   /// Workers other than the leader that are moving bytes.
   private let moving = Atomic<Int>(0)
+  /// So many more requests that move bytes are handed over, because somebody else asked while one was served.
+  private let handOvers = Atomic<Int>(0)
+  private static let handOversForCompany = 32
 
   /// - Parameters:
   ///   - serve: Answers the request in the buffer. Called on several threads at once.
@@ -89,6 +92,8 @@ final class Team: Sendable {
   private func lead(_ worker: Worker) {
     watch.leader.store(worker.thread, ordering: .relaxed)
     worker.spare = nil
+    /// The last request moved bytes, and the lead was kept.
+    var hasMoved = false
     while true {
       // Polling next to a worker that moves bytes would take the core that the caller needs to use them.
       let mayPoll = moving.load(ordering: .relaxed) == 0
@@ -96,7 +101,7 @@ final class Team: Sendable {
         into: worker.requestBuffer, patience: &worker.patience, mayPoll: mayPoll,
         upTo: !postponed.isEmpty ? Team.glances : worker.spare != nil ? 0 : nil)
       switch arrival {
-      case .request(let size):
+      case .request(let size, let wasWaiting):
         let request = UnsafeMutableRawBufferPointer(rebasing: worker.requestBuffer[..<size])
         guard let header = RequestHeader(UnsafeRawBufferPointer(request)) else { continue }
         if !header.opcode.mayOvertakeRelease, !servePostponed(worker) {
@@ -104,9 +109,18 @@ final class Team: Sendable {
           return
         }
         if header.opcode == .release, postponed.keep(request) { continue }
-        if isSlow(header), handOver() {
-          serveApart(request, header, worker)
-          return
+        if hasMoved, wasWaiting, header.opcode.hasCaller {
+          handOvers.store(Self.handOversForCompany, ordering: .relaxed)
+        }
+        hasMoved = header.opcode.moves(bytes: header.bytes)
+        if isHandedOver(header) {
+          // Counted before somebody else leads, and asks.
+          let counts = hasMoved || header.opcode.takesLong
+          if counts { moving.wrappingAdd(1, ordering: .relaxed) }
+          let isOver = handOver()
+          if isOver { serveApart(request, header, worker) }
+          if counts { moving.wrappingSubtract(1, ordering: .relaxed) }
+          if isOver { return }
         }
         guard serveLeading(request, header, worker), servePostponed(worker) else { return }
       case .nothing: guard servePostponed(worker), useSpareTime(worker) else { return }
@@ -146,12 +160,7 @@ final class Team: Sendable {
   /// Serves a request with the lead given away.
   private func serveApart(_ request: UnsafeMutableRawBufferPointer, _ header: RequestHeader, _ worker: Worker) {
     worker.request = header.number
-    guard !header.opcode.takesLong(bytes: header.bytes) else {
-      moving.wrappingAdd(1, ordering: .relaxed)
-      serve(request)
-      moving.wrappingSubtract(1, ordering: .relaxed)
-      return
-    }
+    guard !header.opcode.takesLong, !header.opcode.moves(bytes: header.bytes) else { return serve(request) }
     let (start, sleeps) = (monotonicNanoseconds(), mfs_thread_sleeps())
     serve(request)
     // A kind of request that blocked once is handed over until it did not several times in a row. One that has much to
@@ -164,8 +173,16 @@ final class Team: Sendable {
     }
   }
 
-  private func isSlow(_ header: RequestHeader) -> Bool {
-    header.opcode.takesLong(bytes: header.bytes) || slow.load(ordering: .relaxed) & header.opcode.bit != 0
+  /// Whether somebody else is to read on while a request is served.
+  ///
+  /// One that moves bytes is handed over for the sake of others. Where nobody else asks, waking a thread for each would
+  /// only take time from the one caller, and so the leader keeps it, and looks whether somebody waited meanwhile.
+  private func isHandedOver(_ header: RequestHeader) -> Bool {
+    if header.opcode.takesLong || slow.load(ordering: .relaxed) & header.opcode.bit != 0 { return true }
+    guard header.opcode.moves(bytes: header.bytes) else { return false }
+    let left = handOvers.load(ordering: .relaxed)
+    if left > 0 { handOvers.store(left - 1, ordering: .relaxed) }
+    return left > 0
   }
 
   private func end(_ arrival: Connection.Arrival) {
