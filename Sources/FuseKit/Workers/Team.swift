@@ -160,7 +160,7 @@ final class Team: Sendable {
   /// Serves a request with the lead given away.
   private func serveApart(_ request: UnsafeMutableRawBufferPointer, _ header: RequestHeader, _ worker: Worker) {
     worker.request = header.number
-    guard !header.opcode.takesLong, !header.opcode.moves(bytes: header.bytes) else { return serve(request) }
+    guard !header.opcode.takesLong else { return serve(request) }
     let (start, sleeps) = (monotonicNanoseconds(), mfs_thread_sleeps())
     serve(request)
     // A kind of request that blocked once is handed over until it did not several times in a row. One that has much to
