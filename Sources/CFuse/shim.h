@@ -81,18 +81,6 @@ static inline int mfs_backing_close(int fuse_fd, int32_t id) {
   return ioctl(fuse_fd, _IOW(229, 2, uint32_t), &number);
 }
 
-// Lets the other thread of a processor core have it, for some 0.4 µs: what tries again and again is not to slow down
-// those whom it waits for.
-static inline void mfs_relax(void) {
-  for (int turn = 0; turn < 20; turn++) {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("isb");
-#endif
-  }
-}
-
 // An eventfd, to wake a thread that sleeps in poll(2).
 static inline int mfs_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 

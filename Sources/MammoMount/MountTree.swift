@@ -49,7 +49,7 @@ package final class MountTree: FileSystem {
       FileIdentity(try Sys.stat(storage.root.descriptor))
     }
     nodes = NodeTable(state.nodes, root: identity)
-    orphans = Orphans(nodes)
+    orphans = Orphans(nodes, in: state)
     handles = HandleTable(state)
     renames = RenameLog(state.intents)
     storage.observer = self

@@ -231,6 +231,40 @@ struct PatienceTests {
   }
 }
 
+@Suite("Company")
+struct CompanyTests {
+  /// Which of these requests, each of so many bytes moved or none and waiting or not, are given away.
+  private func given(_ company: inout Company, _ requests: [(moves: Bool, wasWaiting: Bool)]) -> [Bool] {
+    requests.map { company.arrived(moves: $0.moves, wasWaiting: $0.wasWaiting) }
+  }
+
+  @Test("A lone caller that moves bytes is served by the leader")
+  func alone() {
+    var company = Company()
+    #expect(!given(&company, Array(repeating: (true, false), count: 1000)).contains(true))
+  }
+
+  @Test("Once somebody has waited meanwhile the next ones are given away, and then one is kept to look again")
+  func together() {
+    var company = Company()
+    let round = Company.handOversAtATime + 1
+    let given = given(&company, Array(repeating: (true, true), count: 10 * round))
+    #expect(given.enumerated().allSatisfy { $1 == ($0 % round != 0) })
+    #expect(self.given(&company, Array(repeating: (true, false), count: 1000)).allSatisfy { !$0 })
+  }
+
+  @Test("A small request that waited is company as well; one that waited after something else is not")
+  func others() {
+    var company = Company()
+    #expect(given(&company, [(true, false), (false, true), (true, false)]) == [false, false, true])
+    company = Company()
+    #expect(
+      given(&company, [(false, true), (true, true), (false, false), (true, true)]) == [false, false, false, false])
+    company.paused()
+    #expect(given(&company, [(false, true), (true, false)]) == [false, false])
+  }
+}
+
 @Suite("Options")
 struct MountOptionsTests {
   @Test("Commas and backslashes of a name are kept from libfuse's parser")

@@ -70,13 +70,14 @@ final class Connection: Sendable {
         return .request(size, wasWaiting: wasWaiting)
       }
       let error = errno
-      wasWaiting = false
       switch size == 0 ? ENODEV : error {
       case EAGAIN where tries > 0:
+        wasWaiting = false
         tries -= 1
-        mfs_relax()
       case EAGAIN where limit != nil: return .nothing
-      case EAGAIN: waitUntilReadable()
+      case EAGAIN:
+        wasWaiting = false
+        waitUntilReadable()
       // ENOENT: the request was taken back while it was being read.
       case EINTR, ENOENT: continue
       case ENODEV, ECONNABORTED: return .gone

@@ -5,7 +5,7 @@ import SystemPackage
 
 /// The threads that serve a mount: one leads, the others serve or wait.
 ///
-/// The rules are ``Crew``'s; this carries them out. <doc:FuseKit> explains them
+/// The rules are ``Crew``'s and ``Company``'s; this carries them out. <doc:FuseKit> explains them
 /// and why they cannot deadlock.
 final class Team: Sendable {
   private let crew: Monitor<Crew>
@@ -27,9 +27,6 @@ final class Team: Sendable {
   private let quickInARow = Atomic<Int>(0)
   /// Workers other than the leader that are moving bytes.
   private let moving = Atomic<Int>(0)
-  /// So many more requests that move bytes are handed over, because somebody else asked while one was served.
-  private let handOvers = Atomic<Int>(0)
-  private static let handOversForCompany = 32
 
   /// - Parameters:
   ///   - serve: Answers the request in the buffer. Called on several threads at once.
@@ -92,8 +89,7 @@ final class Team: Sendable {
   private func lead(_ worker: Worker) {
     watch.leader.store(worker.thread, ordering: .relaxed)
     worker.spare = nil
-    /// The last request moved bytes, and the lead was kept.
-    var hasMoved = false
+    worker.company.paused()
     while true {
       // Polling next to a worker that moves bytes would take the core that the caller needs to use them.
       let mayPoll = moving.load(ordering: .relaxed) == 0
@@ -109,21 +105,22 @@ final class Team: Sendable {
           return
         }
         if header.opcode == .release, postponed.keep(request) { continue }
-        if hasMoved, wasWaiting, header.opcode.hasCaller {
-          handOvers.store(Self.handOversForCompany, ordering: .relaxed)
-        }
-        hasMoved = header.opcode.moves(bytes: header.bytes)
-        if isHandedOver(header) {
+        let hasCompany =
+          header.opcode.hasCaller
+          && worker.company.arrived(moves: header.opcode.moves(bytes: header.bytes), wasWaiting: wasWaiting)
+        if hasCompany || isSlow(header) {
           // Counted before somebody else leads, and asks.
-          let counts = hasMoved || header.opcode.takesLong
-          if counts { moving.wrappingAdd(1, ordering: .relaxed) }
-          let isOver = handOver()
-          if isOver { serveApart(request, header, worker) }
-          if counts { moving.wrappingSubtract(1, ordering: .relaxed) }
+          let isOver = counting(header) {
+            let isOver = handOver()
+            if isOver { serveApart(request, header, worker) }
+            return isOver
+          }
           if isOver { return }
         }
         guard serveLeading(request, header, worker), servePostponed(worker) else { return }
-      case .nothing: guard servePostponed(worker), useSpareTime(worker) else { return }
+      case .nothing:
+        worker.company.paused()
+        guard servePostponed(worker), useSpareTime(worker) else { return }
       case .stopped, .gone, .failed:
         guard servePostponed(worker) else { return }
         return end(arrival)
@@ -160,9 +157,9 @@ final class Team: Sendable {
   /// Serves a request with the lead given away.
   private func serveApart(_ request: UnsafeMutableRawBufferPointer, _ header: RequestHeader, _ worker: Worker) {
     worker.request = header.number
-    guard !header.opcode.takesLong else { return serve(request) }
+    guard slow.load(ordering: .relaxed) & header.opcode.bit != 0 else { return counting(header) { serve(request) } }
     let (start, sleeps) = (monotonicNanoseconds(), mfs_thread_sleeps())
-    serve(request)
+    counting(header) { serve(request) }
     // A kind of request that blocked once is handed over until it did not several times in a row. One that has much to
     // do is no reason.
     if monotonicNanoseconds() &- start > UInt64(Watch.period) / 2, mfs_thread_sleeps() != sleeps {
@@ -173,16 +170,16 @@ final class Team: Sendable {
     }
   }
 
-  /// Whether somebody else is to read on while a request is served.
-  ///
-  /// One that moves bytes is handed over for the sake of others. Where nobody else asks, waking a thread for each would
-  /// only take time from the one caller, and so the leader keeps it, and looks whether somebody waited meanwhile.
-  private func isHandedOver(_ header: RequestHeader) -> Bool {
-    if header.opcode.takesLong || slow.load(ordering: .relaxed) & header.opcode.bit != 0 { return true }
-    guard header.opcode.moves(bytes: header.bytes) else { return false }
-    let left = handOvers.load(ordering: .relaxed)
-    if left > 0 { handOvers.store(left - 1, ordering: .relaxed) }
-    return left > 0
+  private func isSlow(_ header: RequestHeader) -> Bool {
+    header.opcode.takesLong || slow.load(ordering: .relaxed) & header.opcode.bit != 0
+  }
+
+  /// Counts who moves bytes while `body` runs.
+  private func counting<Result>(_ header: RequestHeader, _ body: () -> Result) -> Result {
+    guard header.opcode.takesLong || header.opcode.moves(bytes: header.bytes) else { return body() }
+    moving.wrappingAdd(1, ordering: .relaxed)
+    defer { moving.wrappingSubtract(1, ordering: .relaxed) }
+    return body()
   }
 
   private func end(_ arrival: Connection.Arrival) {

@@ -15,6 +15,7 @@ final class Worker {
   /// What the reply to INIT agreed to, once this thread has sent it.
   var agreed: InitFlags = []
   var patience: Patience
+  var company = Company()
 
   /// The kernel's number of the thread that made this.
   let thread = mfs_thread_id()

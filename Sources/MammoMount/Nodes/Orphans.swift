@@ -31,12 +31,20 @@ final class Orphans: Sendable {
 
   private let kept = Monitor(Kept())
   private let nodes: NodeTable
+  /// In which the nodes are.
+  private let memory: SharedState
 
   /// The kernel forgets a replaced file as soon as nobody is on the way to it. Where it does not after so many
   /// nanoseconds (a watch is on it, or its count was lost with an earlier server) its space is freed all the same.
-  private static let patience: UInt64 = 10_000_000_000
+  private let patience: UInt64
+  /// How often it is looked whether their time is over.
+  private var period: UInt64 { patience / 10 }
 
-  init(_ nodes: NodeTable) { self.nodes = nodes }
+  init(_ nodes: NodeTable, in memory: SharedState, patience: UInt64 = 10_000_000_000) {
+    self.nodes = nodes
+    self.memory = memory
+    self.patience = patience
+  }
 
   subscript(id: NodeID) -> Orphan? { kept.withLock { $0.all[id] } }
 
@@ -46,7 +54,7 @@ final class Orphans: Sendable {
       if case .replaced? = kept.all[id] { return false }
       kept.all[id] = orphan
       guard case .replaced = orphan else { return false }
-      kept.replaced.append((id, Clock.monotonic() + Self.patience))
+      kept.replaced.append((id, Clock.monotonic() + patience))
       defer { kept.isRunning = true }
       return !kept.isRunning
     }
@@ -65,22 +73,19 @@ final class Orphans: Sendable {
   }
 
   private func letGoInTime() {
-    while let next = nextEnd() {
-      _ = kept.wait(until: next) { _, isOver in isOver ? () : nil }
+    var isRunning = true
+    while isRunning {
+      _ = kept.wait(until: Clock.monotonic() + period) { _, isOver in isOver ? () : nil }
+      let now = Clock.monotonic()
       let due = kept.withLock { kept in
-        let due = kept.replaced.prefix { $0.until <= Clock.monotonic() }
+        // Most are forgotten long before.
+        let due = kept.replaced.prefix { $0.until <= now || kept.all[$0.id] == nil }
         kept.replaced.removeFirst(due.count)
-        return due.map(\.id)
+        kept.isRunning = !kept.replaced.isEmpty
+        isRunning = kept.isRunning
+        return due
       }
-      for id in due { letGo(id) }
-    }
-  }
-
-  /// When the next is to be let go; `nil` where there is none, and the thread ends.
-  private func nextEnd() -> UInt64? {
-    kept.withLock { kept in
-      kept.isRunning = !kept.replaced.isEmpty
-      return kept.replaced.first?.until
+      for (id, _) in due { letGo(id) }
     }
   }
 
@@ -92,5 +97,7 @@ final class Orphans: Sendable {
     kept.withLock { kept in
       if kept.all[id] != nil { kept.all[id] = stat.map { .remembered($0) } }
     }
+    // Not under the lock: its space is freed by that.
+    withExtendedLifetime(file) {}
   }
 }

@@ -132,6 +132,8 @@ extension MountTree: StorageObserver {
   /// Lets go of what has no name and nobody has open, so that its space is free, and keeps what is known of it.
   func remember(_ descriptor: SharedDescriptor, for node: NodeID) {
     guard var stat = try? Sys.stat(descriptor) else { return }
+    // Somebody may be in it.
+    if stat.isFolder, let open = folders[node] { return orphans.keep(.held(open), for: node) }
     stat.st_nlink = 0
     orphans.keep(.remembered(stat), for: node)
   }

@@ -11,7 +11,10 @@ extension MountTree {
   func takeOver(_ heritage: Heritage, staged: [FileIdentity: FileName], _ intents: RenameIntents) {
     let undone = settleRenames(intents)
     for (id, descriptor) in nodes.left {
-      guard let stat = try? Sys.stat(descriptor), FileIdentity(stat) == nodes.identity(of: id) else { continue }
+      guard let stat = try? Sys.stat(descriptor), FileIdentity(stat) == nodes.identity(of: id) else {
+        nodes.letGo(id)
+        continue
+      }
       orphans.keep(.replaced(SharedDescriptor(Descriptor(owning: descriptor))), for: id)
     }
     var open = heritage.open
