@@ -9,14 +9,22 @@ package protocol StorageObserver: AnyObject, Sendable {
   ///
   /// The caller holds the lock of the folder that it was in.
   ///
-  /// - Parameter isReplaced: its name leads to another file now. Whoever looked it up before may still open the old one.
-  func unlinked(_ file: FileIdentity, _ held: SharedDescriptor, isReplaced: Bool) -> Int64?
+  func unlinked(_ file: FileIdentity, _ held: SharedDescriptor, by loss: NameLoss) -> Int64?
   /// Whether somebody has the file or folder open.
   func isOpen(_ file: FileIdentity) -> Bool
   /// Whether somebody has the file open for writing, or its last writer's release is yet to come.
   func isOpenForWriting(_ file: FileIdentity) -> Bool
   /// The booked size of a file that is open for writing, brought up to date.
   func openSize(_ file: FileIdentity) -> Int64?
+}
+
+/// How a file comes to lose a name.
+package enum NameLoss: Sendable {
+  case deleted
+  /// Another has the name. Whoever looked it up before may still open the old one.
+  case replaced
+  /// It could not be written. Whoever looked it up before is to look again.
+  case cutOff
 }
 
 extension StorageObserver {

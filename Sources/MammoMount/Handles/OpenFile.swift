@@ -27,6 +27,8 @@ final class OpenInode: Sendable {
     var hasPrivileges = false
     /// No name leads to it any more; its bytes are nobody's.
     var isUnlinked = false
+    /// It could not be written, and is just losing its name by that: nobody may open it any more.
+    var isCutOff = false
     var handles: [HandleID: OpenFile] = [:]
 
     var writers: Int { handles.values.count { $0.isWriter } }

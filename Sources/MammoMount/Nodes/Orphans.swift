@@ -9,13 +9,15 @@ enum Orphan: Sendable {
   /// Another file has its name. It can be opened still, by whoever was on the way to it: in a kernel's file system nobody
   /// who asks for a name that is replaced finds nothing.
   case replaced(SharedDescriptor)
+  /// It could not be written and has lost its name by that: who looked it up before is to look again.
+  case cutOff
   /// Nobody has it: what `stat` said at last. Not held, so that its space is free.
   case remembered(stat)
 
   var descriptor: SharedDescriptor? {
     switch self {
     case .held(let descriptor), .replaced(let descriptor): descriptor
-    case .remembered: nil
+    case .cutOff, .remembered: nil
     }
   }
 }
@@ -48,11 +50,13 @@ final class Orphans: Sendable {
 
   subscript(id: NodeID) -> Orphan? { kept.withLock { $0.all[id] } }
 
-  /// Keeps what has no name any more until the kernel forgets it. What was replaced stays that.
+  /// Keeps what has no name any more until the kernel forgets it. What was replaced or cut off stays that.
   func keep(_ orphan: Orphan, for id: NodeID) {
     let starts = kept.withLock { kept in
-      if case .replaced? = kept.all[id] { return false }
-      kept.all[id] = orphan
+      switch kept.all[id] {
+      case .replaced?, .cutOff?: return false
+      case .held?, .remembered?, nil: kept.all[id] = orphan
+      }
       guard case .replaced = orphan else { return false }
       kept.replaced.append((id, Clock.monotonic() + patience))
       defer { kept.isRunning = true }

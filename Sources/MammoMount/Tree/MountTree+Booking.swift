@@ -108,7 +108,7 @@ extension MountTree: StorageObserver {
 
   package func settleChanges() { _ = notifier?.waitUntilDelivered(timeoutMilliseconds: 200) }
 
-  package func unlinked(_ file: FileIdentity, _ held: SharedDescriptor, isReplaced: Bool) -> Int64? {
+  package func unlinked(_ file: FileIdentity, _ held: SharedDescriptor, by loss: NameLoss) -> Int64? {
     let inode = handles.unlinked(file)
     let (size, open) =
       inode?.booking.withLock { booking -> (Int64?, SharedDescriptor?) in
@@ -116,10 +116,12 @@ extension MountTree: StorageObserver {
         return (booking.size, booking.handles.values.first?.descriptor)
       } ?? (nil, nil)
     // A chunk's bytes go with its name.
-    let canBeOpened = isReplaced && nodes.find(file).map { !isChunk($0.node.place) } ?? false
+    let canBeOpened = loss == .replaced && nodes.find(file).map { !isChunk($0.node.place) } ?? false
     guard let node = nodes.unlinked(file, left: canBeOpened ? held.raw : nil) else { return size }
     if canBeOpened {
       orphans.keep(.replaced(held), for: node)
+    } else if loss == .cutOff {
+      orphans.keep(.cutOff, for: node)
     } else if let open {
       // Who has it goes on asking for its attributes.
       orphans.keep(.held(open), for: node)

@@ -19,6 +19,23 @@ extension MountTree {
   /// One descriptor of the file was closed, perhaps the last.
   private func closed(_ file: OpenFile, _ caller: Caller) throws {
     guard file.isWriter else { return }
+    do {
+      try complete(file, caller)
+    } catch {
+      if file.inode.booking.withLock({ $0.failure }) != nil, isLastClose(file, caller) {
+        setClosing(file, true)
+        do {
+          // Whoever tries again at once finds the name free.
+          if try putAway(file) { settleChanges() }
+        } catch {
+          noteUnattended(error, "close", file.inode.node)
+        }
+      }
+      throw error
+    }
+  }
+
+  private func complete(_ file: OpenFile, _ caller: Caller) throws {
     if let failure = file.state.withLock({ $0.failure }) {
       try book(file.inode)
       throw failure
@@ -80,18 +97,25 @@ extension MountTree {
   /// Gives a new file its name in the storage root, if that is what it waits for.
   ///
   /// - Returns: whether it was.
+  ///
+  /// - Parameter unlessOpen: another writer has it open still, who then sees to it.
   @discardableResult
-  func publish(_ file: OpenFile, durably: Bool) throws -> Bool {
+  func publish(_ file: OpenFile, durably: Bool, unlessOpen: Bool = false) throws -> Bool {
     // Again where a rename has taken it to another folder meanwhile.
     while let folder = pendingFolder(of: file) {
       try file.inode.chunk?.bringHomeIfSparse()
       // Before the lock, which then is not held for long.
       if durably { try Sys.synchronizeData(file.descriptor) }
+      var isOthers = false
       let target = try storage.gate.changing { () throws -> SharedDescriptor? in
         try storage.names.holding(folder) {
-          try storage.sizes.holding(file.inode.identity) { try publishHeld(file, in: folder, durably: durably) }
+          try storage.sizes.holding(file.inode.identity) {
+            isOthers = unlessOpen && hasOtherWriter(file)
+            return isOthers ? nil : try publishHeld(file, in: folder, durably: durably)
+          }
         }
       }
+      if isOthers { return false }
       guard let target else { continue }
       if durably { try Sys.synchronize(target) }
       return true
@@ -151,25 +175,16 @@ extension MountTree {
     if file.isWriter {
       do {
         // Of several releases at a time, the last to come here is the last writer's.
-        let others = file.inode.booking.withLock { booking in
-          file.state.withLock { $0.isReleasing = true }
-          return booking.handles.values.contains { other in
-            other.isWriter && !other.state.withLock { $0.isReleasing }
-          }
-        }
-        if let failure = file.inode.booking.withLock({ $0.failure }) {
-          if !others {
-            noteFailure(failure, of: file)
-            try cutOff(file)
-          }
-        } else if !others {
+        file.inode.booking.withLock { _ in file.state.withLock { $0.isReleasing = true } }
+        if file.inode.booking.withLock({ $0.failure }) == nil {
           do {
-            try publish(file, durably: false)
+            try publish(file, durably: false, unlessOpen: true)
           } catch Errno.fileExists {
             // The name is another file's: what was written is put away.
-            try cutOff(file)
+            try putAway(file, isWhole: true)
           }
         }
+        try putAway(file)
         file.inode.chunk?.startWriteback()
       } catch {
         // The file keeps its staged place and shows in the mount; the next close, fsync or rename tries again,
@@ -218,21 +233,53 @@ extension MountTree {
     storage.pending.fail(staged, file.descriptor, failure)
   }
 
+  /// Whether somebody else has it open for writing whose release has not begun.
+  private func hasOtherWriter(_ file: OpenFile) -> Bool {
+    file.inode.booking.withLock { hasOtherWriter(file, $0) }
+  }
+
+  private func hasOtherWriter(_ file: OpenFile, _ booking: borrowing OpenInode.Booking) -> Bool {
+    booking.handles.values.contains { $0 !== file && $0.isWriter && !$0.state.withLock { $0.isReleasing } }
+  }
+
   /// A new file whose writes failed never gets its name: a chunk goes, an image is kept in the workspace. One that had
-  /// its name before stays as it is.
-  private func cutOff(_ file: OpenFile) throws {
-    guard let folder = pendingFolder(of: file) else { return }
+  /// its name before stays as it is, and one that somebody else has open for writing is his to see to.
+  ///
+  /// - Parameter isWhole: no write has failed; it cannot have its name for another reason.
+  /// - Returns: whether it has gone by that.
+  @discardableResult
+  private func putAway(_ file: OpenFile, isWhole: Bool = false) throws -> Bool {
+    let folder = pendingFolder(of: file)
+    // With the file's lock: whoever opens it meanwhile is here already, or is told to look again.
+    let (isMine, failure) = storage.sizes.holding(file.inode.identity) {
+      file.inode.booking.withLock { booking -> (Bool, Errno?) in
+        guard isWhole || booking.failure != nil, !hasOtherWriter(file, booking) else { return (false, nil) }
+        booking.isCutOff = folder != nil
+        return (true, booking.failure)
+      }
+    }
+    guard isMine else { return false }
+    var isGone = false
+    defer { if !isGone { file.inode.booking.withLock { $0.isCutOff = false } } }
+    if let failure { noteFailure(failure, of: file) }
+    if let folder { isGone = try cutOff(file, in: folder) }
+    return isGone
+  }
+
+  /// - Returns: whether it still waited for its name there.
+  private func cutOff(_ file: OpenFile, in folder: FileIdentity) throws -> Bool {
     try book(file.inode)
     if let chunk = file.state.withLock({ $0.chunk }) {
       try file.inode.chunk?.discard()
       chunk.session.dropped(chunk.name)
     }
-    try storage.gate.changing {
+    return try storage.gate.changing {
       try storage.names.holding(folder) {
-        guard pendingFolder(of: file) == folder, let record = nodes[file.inode.node] else { return }
+        guard pendingFolder(of: file) == folder, let record = nodes[file.inode.node] else { return false }
         try storage.cutOff(
           record.name, in: folder, account: account(of: record.place, in: record.parent),
           path: path(of: file.inode.node), keep: record.place != .chunk)
+        return true
       }
     }
   }

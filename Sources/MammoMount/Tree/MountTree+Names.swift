@@ -169,18 +169,16 @@ extension MountTree {
 
   /// Removes a file's name, staged or not, and books it; a folder's is refused. Within the gate, with the folder's
   /// lock and no file's.
-  ///
-  /// - Parameter isReplaced: another file gets the name.
   func remove(
-    _ name: FileName, in folder: Folder, _ place: Place, _ location: Location, isReplaced: Bool = false
+    _ name: FileName, in folder: Folder, _ place: Place, _ location: Location, by loss: NameLoss = .deleted
   ) throws {
     let account = account(of: place, in: folder.id)
     guard !location.isStaged else {
-      _ = try storage.removePending(name, in: folder.node.identity, account: account, isReplaced: isReplaced)
+      _ = try storage.removePending(name, in: folder.node.identity, account: account, by: loss)
       return
     }
     let lost = try storage.losing(
-      location.name, in: location.folder.raw, folder.node.identity, from: account, toAnother: isReplaced
+      location.name, in: location.folder.raw, folder.node.identity, from: account, by: loss
     ) { () throws(Errno) in
       try Sys.unlink(location.name, in: location.folder)
     }

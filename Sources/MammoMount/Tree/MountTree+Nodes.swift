@@ -93,7 +93,11 @@ extension MountTree {
         if let descriptor = try held(location, as: node.identity) { return descriptor }
       }
       if let left = whatIsLeft(of: id, in: node.parent) { return left }
-      if nodes.isOrphan(id) { throw Errno.noSuchFileOrDirectory }
+      if nodes.isOrphan(id) {
+        // The kernel then looks the name up again.
+        if case .cutOff? = orphans[id] { throw Errno.staleNFSFileHandle }
+        throw Errno.noSuchFileOrDirectory
+      }
       nodes.lostName(node.identity, node.name, in: node.parent)
     }
     throw Errno.staleNFSFileHandle

@@ -169,7 +169,11 @@ extension MountTree {
         throw Errno.noSuchFileOrDirectory
       }
     }
+    var isCutOff = false
     let inserted = try storage.sizes.holding(identity) { () throws(Errno) -> (file: OpenFile, id: HandleID)? in
+      // By the name that its rest has in the workspace it can be opened.
+      isCutOff = place.isStaged && handles.inode(of: id)?.booking.withLock { $0.isCutOff } ?? false
+      if isCutOff { return nil }
       // As the ledger has it: nobody changes and books it between here and the table.
       // Of a new one, too: somebody may have removed it since it was made.
       let stat = try Sys.stat(descriptor)
@@ -194,6 +198,10 @@ extension MountTree {
         OpenFile(
           inode: inode, descriptor: descriptor, isWriter: isWriter, opener: caller.process, record: slot)
       }
+    }
+    if isCutOff, let folder = nodes.identity(of: parent) {
+      // Once its name is gone who opens it may look again, and finds none.
+      return try storage.names.holding(folder) { throw Errno.staleNFSFileHandle }
     }
     guard let inserted else { return nil }
     if let chunk { inserted.file.state.withLock { $0.chunk = chunk } }

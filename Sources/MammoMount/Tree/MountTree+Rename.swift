@@ -182,7 +182,7 @@ extension MountTree {
     if let replaced = target.found {
       if staysStaged || replaced.location.isStaged {
         // One of the two has no name in the storage root that a rename could replace.
-        try remove(target.name, in: target.folder, target.place, replaced.location, isReplaced: true)
+        try remove(target.name, in: target.folder, target.place, replaced.location, by: .replaced)
       } else {
         inTheWay = SharedDescriptor(try Sys.openPath(target.name, in: target.folder.descriptor))
       }
@@ -206,7 +206,7 @@ extension MountTree {
       guard let replaced else { return }
       let counted = account(of: target.place, in: target.folder.id)
       let isGone = try storage.removed(
-        replaced.stat, replaced.held, from: counted, in: target.folder.node.identity, isReplaced: true)
+        replaced.stat, replaced.held, from: counted, in: target.folder.node.identity, by: .replaced)
       if !isGone {
         nodes.lostName(FileIdentity(replaced.stat), target.name, in: target.folder.id)
       }

@@ -130,7 +130,7 @@ struct Sweep {
           guard !stat.isFolder else {
             let held = SharedDescriptor(try Sys.openPath(name, in: folder))
             try Sys.removeFolder(name, in: folder)
-            _ = storage.observer?.unlinked(FileIdentity(try Sys.stat(held)), held, isReplaced: false)
+            _ = storage.observer?.unlinked(FileIdentity(try Sys.stat(held)), held, by: .deleted)
             return true
           }
           // Another file may have been put in its place, or somebody may have opened it.

@@ -158,8 +158,9 @@ struct Recovery {
   /// - Returns: its path, and the folder in which it is.
   static func moveToWorkspace(
     _ staged: FileName, in staging: CInt, origin: String, root: Root
-  ) throws(Errno) -> (path: String, folder: FileIdentity) {
-    let folder = try root.makeFolders(Layout.workspacePath + [Layout.recovered], owner: nil)
+  ) throws(Errno) -> (path: String, folder: FileIdentity, isFolderNew: Bool) {
+    var isNew = false
+    let folder = try root.makeFolders(Layout.workspacePath + [Layout.recovered], owner: nil) { _ in isNew = true }
     let identity = FileIdentity(try Sys.stat(folder))
     let file = try Sys.openPath(staged, in: staging)
     Staging.removeOrigin(of: file.raw)
@@ -171,11 +172,11 @@ struct Recovery {
     let target = FileName(clipped("\(Origin.label(of: staged))-" + origin.split(separator: "/").joined(separator: "-")))
     try Sys.rename(staged, in: staging, to: target, in: folder, flags: lx_RENAME_NOREPLACE)
     try Sys.synchronize(folder)
-    return (Layout.path(Layout.workspacePath + [Layout.recovered, target]), identity)
+    return (Layout.path(Layout.workspacePath + [Layout.recovered, target]), identity, isNew)
   }
 
   private func moveToWorkspace(_ name: FileName, _ origin: String) throws(Errno) {
-    let (target, _) = try Self.moveToWorkspace(name, in: staging.raw, origin: origin, root: root)
+    let (target, _, _) = try Self.moveToWorkspace(name, in: staging.raw, origin: origin, root: root)
     refusals.add(
       operation: "recover", path: origin, errno: .ioError,
       advice: "was cut off while being written; what there is of it is \(target)")

@@ -18,7 +18,7 @@ extension Storage {
     try StorageError.wrap("putting away what there is of \(path)") { () throws(Errno) in
       let stat = try Sys.stat(staged, in: staging.folder)
       guard keep, stat.st_size > 0 else {
-        _ = try removePending(name, in: folder, account: account)
+        _ = try removePending(name, in: folder, account: account, by: .cutOff)
         observer?.changed(name, in: folder)
         refusals.add(
           operation: "close", path: path, errno: .ioError, advice: "could not be written and was removed; send it again"
@@ -28,12 +28,18 @@ extension Storage {
       // Whoever removes it there is to find it booked.
       let target = try sizes.holding(FileIdentity(stat)) { () throws(Errno) in
         let file = try Sys.openPath(staged, in: staging.folder)
-        let (target, recovered) = try Recovery.moveToWorkspace(staged, in: staging.folder.raw, origin: path, root: root)
+        let (target, recovered, isNew) = try Recovery.moveToWorkspace(
+          staged, in: staging.folder.raw, origin: path, root: root)
         pending.remove(name, in: folder)
         pending.forgetFailure(staged, file)
         let tally = Tally(size: observer?.openSize(FileIdentity(stat)) ?? Int64(stat.st_size), count: 1)
         ledger.record(Tally() - tally, to: account, in: nil)
         ledger.record(tally, to: .temp, in: recovered)
+        if isNew {
+          // Somebody may have looked for it in vain.
+          let workspace = FileIdentity(try Sys.stat(try root.openFolder(Layout.workspacePath)))
+          observer?.changed(Layout.recovered, in: workspace)
+        }
         return target
       }
       observer?.changed(name, in: folder)

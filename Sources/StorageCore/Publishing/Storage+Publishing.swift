@@ -38,7 +38,7 @@ extension Storage {
           // Somebody is writing a file of that name.
           guard pending.staged(path.fileName, in: identity) == nil else { throw .fileExists }
           try losing(
-            path.fileName, in: folderRaw, identity, from: account(of: path), toAnother: true
+            path.fileName, in: folderRaw, identity, from: account(of: path), by: .replaced
           ) { () throws(Errno) in
             try Sys.rename(
               staged, in: source, to: path.fileName, in: folderRaw, flags: overwriting ? 0 : lx_RENAME_NOREPLACE)
@@ -81,12 +81,11 @@ extension Storage {
   ///
   /// The caller holds the folder's lock, and no file's.
   ///
-  /// - Parameter toAnother: another file gets the name.
   /// - Returns: the file that lost the name, and whether that was its last.
   @discardableResult
   package func losing(
-    _ name: FileName, in folder: CInt, _ here: FileIdentity, from account: Account, toAnother: Bool = false,
-    by change: () throws(Errno) -> Void
+    _ name: FileName, in folder: CInt, _ here: FileIdentity, from account: Account, by loss: NameLoss = .deleted,
+    _ change: () throws(Errno) -> Void
   ) throws(Errno) -> (file: FileIdentity, isGone: Bool)? {
     let held: SharedDescriptor
     do throws(Errno) {
@@ -101,7 +100,7 @@ extension Storage {
       // With the lock, because it may have grown, and because it may have lost its record and with that a second name.
       let found = try Sys.stat(held)
       try change()
-      return (file, try removed(found, held, from: account, in: here, isReplaced: toAnother))
+      return (file, try removed(found, held, from: account, in: here, by: loss))
     }
   }
 
@@ -110,16 +109,15 @@ extension Storage {
   /// - Parameters:
   ///   - stat: of the file before.
   ///   - held: the file.
-  ///   - isReplaced: another has the name.
   /// - Returns: whether it was the last.
   @discardableResult
   package func removed(
-    _ stat: stat, _ held: SharedDescriptor, from account: Account, in folder: FileIdentity, isReplaced: Bool
+    _ stat: stat, _ held: SharedDescriptor, from account: Account, in folder: FileIdentity, by loss: NameLoss
   ) throws(Errno) -> Bool {
     let identity = FileIdentity(stat)
     guard stat.isRegularFile else {
       guard stat.st_nlink <= 1 else { return false }
-      _ = observer?.unlinked(identity, held, isReplaced: isReplaced)
+      _ = observer?.unlinked(identity, held, by: loss)
       return true
     }
     var names = stat.st_nlink
@@ -135,7 +133,7 @@ extension Storage {
       names -= 1
     }
     guard names <= 1 else { return false }
-    let size = observer?.unlinked(identity, held, isReplaced: isReplaced) ?? Int64(stat.st_size)
+    let size = observer?.unlinked(identity, held, by: loss) ?? Int64(stat.st_size)
     ledger.recordEnd(of: identity, Tally(size: size, count: 1), in: account, folder)
     return true
   }

@@ -153,7 +153,7 @@ extension Storage {
         guard uploads.isPresent(session) else { return }
         let held = SharedDescriptor(try Sys.openPath(session.name, in: uploadsFolder))
         try Sys.removeFolder(session.name, in: uploadsFolder)
-        _ = observer?.unlinked(identity, held, isReplaced: false)
+        _ = observer?.unlinked(identity, held, by: .deleted)
         try uploads.ended(session)
       }
       observer?.changed(session.name, in: uploadsIdentity)
@@ -163,7 +163,7 @@ extension Storage {
 
   /// Removes a file that never got its final name. The caller holds the folder's lock, and no file's.
   package func removePending(
-    _ name: FileName, in folder: FileIdentity, account: Account = .temp, isReplaced: Bool = false
+    _ name: FileName, in folder: FileIdentity, account: Account = .temp, by loss: NameLoss = .deleted
   ) throws(Errno) -> Bool {
     guard let staging = try? staging, let staged = pending.staged(name, in: folder) else { return false }
     let held = SharedDescriptor(try Sys.openPath(staged, in: staging.folder))
@@ -173,7 +173,7 @@ extension Storage {
       try staging.discard(staged)
       pending.remove(name, in: folder)
       pending.forgetFailure(staged, held)
-      let size = observer?.unlinked(file, held, isReplaced: isReplaced) ?? Int64(stat.st_size)
+      let size = observer?.unlinked(file, held, by: loss) ?? Int64(stat.st_size)
       ledger.record(Tally() - Tally(size: size, count: 1), to: account, in: nil)
     }
     return true

@@ -33,7 +33,8 @@ struct MountHelperTests {
   @Test("Its own options reach the command")
   func ownOptions() throws {
     try withHelper { m in
-      let own = "session-linger=0,temp-max-age=48,cleanup-interval=12,scrub-interval=24,scrub-rate=1M,min-free=1M"
+      let own =
+        "no-idle-polling,session-linger=0,temp-max-age=48,cleanup-interval=12,scrub-interval=24,scrub-rate=1M,min-free=1M"
       let outcome = try run("\"$R\" \"$M\" -o \(own) -s -n -v", m)
       #expect(outcome.status == 0, "\(outcome)\n\(m.logTail)")
       let upload = try Upload(m)

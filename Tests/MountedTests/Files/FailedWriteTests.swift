@@ -51,6 +51,65 @@ struct FailedWriteTests {
     }
   }
 
+  @Test("what is written anew while the rest of it is put away is not lost", arguments: ["image", "chunk"])
+  func writtenMeanwhile(kind: String) throws {
+    try withSmallDisk { m in
+      try m.python(
+        Self.filling + "\n" + #"""
+          import threading
+          folder, name = (month, "a.dcm") if os.environ["KIND"] == "image" else (session, "chunk_0")
+          path = f"{folder}/{name}"
+          fill()
+          os.truncate(R + "/filler", os.stat(R + "/filler").st_size - (11 << 20))
+          first = new(path)
+          os.write(first, bytes(100000))
+          free(); fill()
+          refused(errno.ENOSPC, os.write, first, bytes(100000))
+          free()
+          slow = "renameat2" if os.environ["KIND"] == "image" else "unlinkat"
+          tracer = traced(server(), "-o", "/dev/null", "-e", "trace=" + slow, "-e", f"inject={slow}:delay_enter=1s:when=1")
+          closing = threading.Thread(target=refused, args=(errno.ENOSPC, os.close, first))
+          closing.start()
+          for turn in range(200):
+              put(path, b"whole %d" % turn)
+              assert get(path) == b"whole %d" % turn, turn
+          closing.join()
+          tracer.terminate(); tracer.wait()
+          assert get(path) == b"whole 199"
+          if os.environ["KIND"] == "image": assert get(path.replace(M, R)) == b"whole 199"
+          """#, ["KIND": kind])
+      try m.expectStatsAsWalked()
+    }
+  }
+
+  @Test("its name is free at once, and what there is of it is found", arguments: ["image", "chunk"])
+  func triedAgain(kind: String) throws {
+    try withSmallDisk { m in
+      try m.python(
+        Self.filling + "\n" + #"""
+          folder, name = (month, "a.dcm") if os.environ["KIND"] == "image" else (session, "chunk_0")
+          path, recovered = f"{folder}/{name}", M + "/temp/processing/recovered"
+          fill()
+          os.truncate(R + "/filler", os.stat(R + "/filler").st_size - (14 << 20))
+          for turn in range(40):
+              assert not os.path.exists(recovered)
+              file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644)
+              def write():
+                  while True: os.write(file, bytes(1 << 20))
+              refused(errno.ENOSPC, write)
+              refused(errno.ENOSPC, os.close, file)
+              assert not os.path.exists(path) and not os.path.exists(path.replace(M, R))
+              if os.environ["KIND"] == "image":
+                  assert len(os.listdir(recovered)) == 1
+                  shutil.rmtree(recovered)
+          free()
+          put(path, b"whole")
+          assert get(path) == b"whole"
+          """#, ["KIND": kind])
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test("a new file does not get its name by the close of another who has it open", arguments: ["image", "chunk"])
   func secondOpen(kind: String) throws {
     try withSmallDisk { m in
