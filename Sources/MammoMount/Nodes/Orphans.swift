@@ -14,6 +14,8 @@ enum Orphan: Sendable {
   /// Nobody has it: what `stat` said at last. Not held, so that its space is free.
   case remembered(stat)
 
+  var isCutOff: Bool { if case .cutOff = self { true } else { false } }
+
   var descriptor: SharedDescriptor? {
     switch self {
     case .held(let descriptor), .replaced(let descriptor): descriptor

@@ -19,23 +19,6 @@ extension MountTree {
   /// One descriptor of the file was closed, perhaps the last.
   private func closed(_ file: OpenFile, _ caller: Caller) throws {
     guard file.isWriter else { return }
-    do {
-      try complete(file, caller)
-    } catch {
-      if file.inode.booking.withLock({ $0.failure }) != nil, isLastClose(file, caller) {
-        setClosing(file, true)
-        do {
-          // Whoever tries again at once finds the name free.
-          if try putAway(file) { settleChanges() }
-        } catch {
-          noteUnattended(error, "close", file.inode.node)
-        }
-      }
-      throw error
-    }
-  }
-
-  private func complete(_ file: OpenFile, _ caller: Caller) throws {
     if let failure = file.state.withLock({ $0.failure }) {
       try book(file.inode)
       throw failure
@@ -172,26 +155,7 @@ extension MountTree {
   }
 
   private func release(_ file: OpenFile, _ node: NodeID, _ handle: HandleID) {
-    if file.isWriter {
-      do {
-        // Of several releases at a time, the last to come here is the last writer's.
-        file.inode.booking.withLock { _ in file.state.withLock { $0.isReleasing = true } }
-        if file.inode.booking.withLock({ $0.failure }) == nil {
-          do {
-            try publish(file, durably: false, unlessOpen: true)
-          } catch Errno.fileExists {
-            // The name is another file's: what was written is put away.
-            try putAway(file, isWhole: true)
-          }
-        }
-        try putAway(file)
-        file.inode.chunk?.startWriteback()
-      } catch {
-        // The file keeps its staged place and shows in the mount; the next close, fsync or rename tries again,
-        // and the next mount finds it.
-        noteUnattended(error, "close", node)
-      }
-    }
+    if file.isWriter { finishWriting(file) }
     let last =
       if file.isWriter {
         storage.gate.changing {
@@ -225,6 +189,28 @@ extension MountTree {
     }
   }
 
+  /// A writer is about to leave the table: a new file gets its name or is put away, unless another has it open still.
+  func finishWriting(_ file: OpenFile) {
+    do {
+      // Of several at a time, the last to come here is the last writer.
+      file.inode.booking.withLock { _ in file.state.withLock { $0.isReleasing = true } }
+      if file.inode.booking.withLock({ $0.failure }) == nil {
+        do {
+          try publish(file, durably: false, unlessOpen: true)
+        } catch Errno.fileExists {
+          // The name is another file's: what was written is put away.
+          try putAway(file, isWhole: true)
+        }
+      }
+      try putAway(file)
+      file.inode.chunk?.startWriteback()
+    } catch {
+      // The file keeps its staged place and shows in the mount; the next close, fsync or rename tries again,
+      // and the next mount finds it.
+      noteUnattended(error, "close", file.inode.node)
+    }
+  }
+
   /// Remembers of a new file that it is not whole, for whoever opens or renames it later.
   private func noteFailure(_ failure: Errno, of file: OpenFile) {
     guard let record = nodes[file.inode.node], record.place.isStaged, !nodes.isOrphan(file.inode.node),
@@ -246,41 +232,49 @@ extension MountTree {
   /// its name before stays as it is, and one that somebody else has open for writing is his to see to.
   ///
   /// - Parameter isWhole: no write has failed; it cannot have its name for another reason.
-  /// - Returns: whether it has gone by that.
-  @discardableResult
-  private func putAway(_ file: OpenFile, isWhole: Bool = false) throws -> Bool {
-    let folder = pendingFolder(of: file)
-    // With the file's lock: whoever opens it meanwhile is here already, or is told to look again.
-    let (isMine, failure) = storage.sizes.holding(file.inode.identity) {
-      file.inode.booking.withLock { booking -> (Bool, Errno?) in
+  private func putAway(_ file: OpenFile, isWhole: Bool = false) throws {
+    // Most have their name by now.
+    guard isWhole || file.inode.booking.withLock({ $0.failure }) != nil else { return }
+    try book(file.inode)
+    // Again where a rename has taken it to another folder meanwhile.
+    while true {
+      let folder = pendingFolder(of: file)
+      let isDone = try storage.gate.changing {
+        try storage.names.holding(folder ?? file.inode.identity) {
+          guard pendingFolder(of: file) == folder else { return false }
+          try putAwayHeld(file, in: folder, isWhole: isWhole)
+          return true
+        }
+      }
+      if isDone { return }
+    }
+  }
+
+  /// Within the gate, with the lock of the folder in which it waits for its name, if it does.
+  private func putAwayHeld(_ file: OpenFile, in folder: FileIdentity?, isWhole: Bool) throws {
+    let inode = file.inode
+    // With the file's lock: whoever opens it meanwhile is in the table already, or waits until its name is gone.
+    let (isMine, failure) = storage.sizes.holding(inode.identity) {
+      inode.booking.withLock { booking -> (Bool, Errno?) in
         guard isWhole || booking.failure != nil, !hasOtherWriter(file, booking) else { return (false, nil) }
-        booking.isCutOff = folder != nil
+        if folder != nil { booking.isCutOff = true }
         return (true, booking.failure)
       }
     }
-    guard isMine else { return false }
-    var isGone = false
-    defer { if !isGone { file.inode.booking.withLock { $0.isCutOff = false } } }
+    guard isMine else { return }
     if let failure { noteFailure(failure, of: file) }
-    if let folder { isGone = try cutOff(file, in: folder) }
-    return isGone
-  }
-
-  /// - Returns: whether it still waited for its name there.
-  private func cutOff(_ file: OpenFile, in folder: FileIdentity) throws -> Bool {
-    try book(file.inode)
-    if let chunk = file.state.withLock({ $0.chunk }) {
-      try file.inode.chunk?.discard()
-      chunk.session.dropped(chunk.name)
-    }
-    return try storage.gate.changing {
-      try storage.names.holding(folder) {
-        guard pendingFolder(of: file) == folder, let record = nodes[file.inode.node] else { return false }
-        try storage.cutOff(
-          record.name, in: folder, account: account(of: record.place, in: record.parent),
-          path: path(of: file.inode.node), keep: record.place != .chunk)
-        return true
+    guard let folder, let record = nodes[inode.node] else { return }
+    do {
+      if let chunk = file.state.withLock({ $0.chunk }) {
+        try inode.chunk?.discard()
+        chunk.session.dropped(chunk.name)
       }
+      try storage.cutOff(
+        record.name, inode.identity, in: folder, account: account(of: record.place, in: record.parent),
+        path: path(of: inode.node), keep: record.place != .chunk)
+    } catch {
+      inode.booking.withLock { $0.isCutOff = false }
+      throw error
     }
   }
 }

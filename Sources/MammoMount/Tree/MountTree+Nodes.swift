@@ -95,7 +95,7 @@ extension MountTree {
       if let left = whatIsLeft(of: id, in: node.parent) { return left }
       if nodes.isOrphan(id) {
         // The kernel then looks the name up again.
-        if case .cutOff? = orphans[id] { throw Errno.staleNFSFileHandle }
+        if orphans[id]?.isCutOff ?? false { throw Errno.staleNFSFileHandle }
         throw Errno.noSuchFileOrDirectory
       }
       nodes.lostName(node.identity, node.name, in: node.parent)

@@ -71,6 +71,8 @@ extension MountTree {
       if caller.user != 0 { try clearPrivileges(id, by: descriptor) }
       if !isWriting { wantDigest(id) }
     } catch {
+      // Other writers may have left it to this one.
+      if file.isWriter { finishWriting(file) }
       let last = storage.sizes.holding(file.inode.identity) { handles.release(handle, file) }
       if let backing = last?.backing { notifier?.unregisterBacking(backing) }
       throw error
@@ -171,8 +173,7 @@ extension MountTree {
     }
     var isCutOff = false
     let inserted = try storage.sizes.holding(identity) { () throws(Errno) -> (file: OpenFile, id: HandleID)? in
-      // By the name that its rest has in the workspace it can be opened.
-      isCutOff = place.isStaged && handles.inode(of: id)?.booking.withLock { $0.isCutOff } ?? false
+      isCutOff = orphans[id]?.isCutOff ?? false || handles.inode(of: id)?.booking.withLock { $0.isCutOff } ?? false
       if isCutOff { return nil }
       // As the ledger has it: nobody changes and books it between here and the table.
       // Of a new one, too: somebody may have removed it since it was made.

@@ -127,6 +127,13 @@ extension MountTree {
       try storage.staging.discard(record)
       nodes.unlinked(identity)
     }
+    if !nodes.isOrphan(id), record.failure != 0, node.place.isStaged, staged[identity] == nil,
+      !leads(node, to: identity)
+    {
+      // It was just being put away.
+      nodes.unlinked(identity)
+      orphans.keep(.cutOff, for: id)
+    }
     let isOrphan = nodes.isOrphan(id)
     let session = isChunk(node.place) ? try? self.session(of: node.parent) : nil
     let isLost = try isChunk(node.place) && isLost(descriptor, identity, of: session, record)
@@ -164,6 +171,13 @@ extension MountTree {
       let there = try? Sys.stat(node.name, in: folder)
     else { return false }
     return FileIdentity(there) != identity
+  }
+
+  private func leads(_ node: Node, to identity: FileIdentity) -> Bool {
+    guard let folder = try? descriptor(of: node.parent), let there = try? Sys.stat(node.name, in: folder) else {
+      return false
+    }
+    return FileIdentity(there) == identity
   }
 
   /// Whether the bytes of an open chunk cannot be had any more: they are in the data file of a session that has ended,

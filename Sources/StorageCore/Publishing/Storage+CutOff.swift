@@ -11,12 +11,14 @@ extension Storage {
   ///   - path: where it was going, for people.
   ///   - keep: whether what there is of it is worth keeping.
   package func cutOff(
-    _ name: FileName, in folder: FileIdentity, account: Account, path: String, keep: Bool
+    _ name: FileName, _ file: FileIdentity, in folder: FileIdentity, account: Account, path: String, keep: Bool
   ) throws(StorageError) {
     let staging = try staging
     guard let staged = pending.staged(name, in: folder) else { return }
     try StorageError.wrap("putting away what there is of \(path)") { () throws(Errno) in
       let stat = try Sys.stat(staged, in: staging.folder)
+      // Another's, in its place.
+      guard FileIdentity(stat) == file else { return }
       guard keep, stat.st_size > 0 else {
         _ = try removePending(name, in: folder, account: account, by: .cutOff)
         observer?.changed(name, in: folder)
@@ -26,13 +28,16 @@ extension Storage {
         return
       }
       // Whoever removes it there is to find it booked.
-      let target = try sizes.holding(FileIdentity(stat)) { () throws(Errno) in
-        let file = try Sys.openPath(staged, in: staging.folder)
+      let target = try sizes.holding(file) { () throws(Errno) in
+        let held = SharedDescriptor(try Sys.openPath(staged, in: staging.folder))
+        let size = observer?.openSize(file) ?? Int64(stat.st_size)
         let (target, recovered, isNew) = try Recovery.moveToWorkspace(
           staged, in: staging.folder.raw, origin: path, root: root)
         pending.remove(name, in: folder)
-        pending.forgetFailure(staged, file)
-        let tally = Tally(size: observer?.openSize(FileIdentity(stat)) ?? Int64(stat.st_size), count: 1)
+        pending.forgetFailure(staged, held)
+        // What it is called now it was never called by whoever has it.
+        _ = observer?.unlinked(file, held, by: .cutOff)
+        let tally = Tally(size: size, count: 1)
         ledger.record(Tally() - tally, to: account, in: nil)
         ledger.record(tally, to: .temp, in: recovered)
         if isNew {
