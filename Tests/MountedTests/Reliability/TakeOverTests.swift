@@ -118,8 +118,10 @@ struct TakeOverTests {
             else: subprocess.run([os.environ["B"], "upgrade", M], check=True, capture_output=True, timeout=60)
             os.statvfs(M)
         def isKept():
-            folder = f"/proc/{server()}/fd"
-            return any(os.readlink(f"{folder}/{f}").endswith("/a (deleted)") for f in os.listdir(folder))
+            def leads(entry):
+                try: return os.readlink(entry.path).endswith("/a (deleted)")
+                except FileNotFoundError: return False
+            return any(leads(entry) for entry in os.scandir(f"/proc/{server()}/fd"))
         assert isKept()
         if os.environ["HOW"] == "kill":
             # Its space is not held for long, whoever watches it.
