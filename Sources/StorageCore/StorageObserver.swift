@@ -8,7 +8,6 @@ package protocol StorageObserver: AnyObject, Sendable {
   /// is not the disk's.
   ///
   /// The caller holds the lock of the folder that it was in.
-  ///
   func unlinked(_ file: FileIdentity, _ held: SharedDescriptor, by loss: NameLoss) -> Int64?
   /// Whether somebody has the file or folder open.
   func isOpen(_ file: FileIdentity) -> Bool

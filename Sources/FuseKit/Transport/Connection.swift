@@ -88,14 +88,15 @@ final class Connection: Sendable {
 
   private func waitUntilReadable() {
     if let processors, processors.areKept {
-      if sleep(milliseconds: 1) { return }
+      // They are let go of when nobody has asked for so long.
+      if isReadable(within: 1) { return }
       processors.rest()
     }
-    _ = sleep(milliseconds: -1)
+    _ = isReadable(within: -1)
   }
 
-  /// Sleeps until there is a request or ``stop()`` was called, and returns whether that is so; -1 is for as long as it takes.
-  private func sleep(milliseconds: CInt) -> Bool {
+  /// Waits until there is a request or ``stop()`` was called, for so many milliseconds; -1 is for as long as it takes.
+  private func isReadable(within milliseconds: CInt) -> Bool {
     withUnsafeTemporaryAllocation(of: pollfd.self, capacity: 2) { descriptors in
       descriptors.initializeElement(at: 0, to: pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0))
       descriptors.initializeElement(at: 1, to: pollfd(fd: stopEvent, events: Int16(POLLIN), revents: 0))

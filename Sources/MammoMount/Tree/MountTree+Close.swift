@@ -79,9 +79,8 @@ extension MountTree {
 
   /// Gives a new file its name in the storage root, if that is what it waits for.
   ///
-  /// - Returns: whether it was.
-  ///
   /// - Parameter unlessOpen: another writer has it open still, who then sees to it.
+  /// - Returns: whether it was.
   @discardableResult
   func publish(_ file: OpenFile, durably: Bool, unlessOpen: Bool = false) throws -> Bool {
     // Again where a rename has taken it to another folder meanwhile.

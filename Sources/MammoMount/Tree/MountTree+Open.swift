@@ -181,8 +181,6 @@ extension MountTree {
       guard FileIdentity(stat) == identity else { return nil }
       // With its name a chunk that nobody has open has lost its bytes.
       if isChunk(place), stat.st_nlink == 0, handles.inode(of: id) == nil { throw .noSuchFileOrDirectory }
-      // It lost its name before it had its node: its inode's number is another file's as soon as it is closed.
-      if stat.st_nlink == 0 { nodes.unlinked(identity) }
       if isWriter, new == nil, bytes == nil { try storage.digests.willChange(identity, descriptor) }
       let hasPrivileges = stat.st_mode & (S_ISUID | S_ISGID) != 0
       var record = HandleRecord(.file, node: id, request: caller.request, descriptor: descriptor.raw)

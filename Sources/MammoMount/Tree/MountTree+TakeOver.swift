@@ -128,7 +128,7 @@ extension MountTree {
       nodes.unlinked(identity)
     }
     if !nodes.isOrphan(id), record.failure != 0, node.place.isStaged, staged[identity] == nil,
-      !leads(node, to: identity)
+      hasLostName(node, identity)
     {
       // It was just being put away.
       nodes.unlinked(identity)
@@ -167,17 +167,27 @@ extension MountTree {
   private func wasReplaced(
     _ node: Node, _ identity: FileIdentity, _ descriptor: SharedDescriptor, _ record: FileName
   ) -> Bool {
-    guard Staging.wasPublished(descriptor, named: record), let folder = try? self.descriptor(of: node.parent),
-      let there = try? Sys.stat(node.name, in: folder)
-    else { return false }
-    return FileIdentity(there) != identity
+    guard Staging.wasPublished(descriptor, named: record), let there = try? occupant(of: node) else { return false }
+    return there != identity
   }
 
-  private func leads(_ node: Node, to identity: FileIdentity) -> Bool {
-    guard let folder = try? descriptor(of: node.parent), let there = try? Sys.stat(node.name, in: folder) else {
+  /// Whether the name of a node leads to nothing, or to another file. Where the disk does not say it has it still.
+  private func hasLostName(_ node: Node, _ identity: FileIdentity) -> Bool {
+    do throws(Errno) {
+      return try occupant(of: node) != identity
+    } catch {
       return false
     }
-    return FileIdentity(there) == identity
+  }
+
+  /// The file to which the name of a node leads in the storage root.
+  private func occupant(of node: Node) throws(Errno) -> FileIdentity? {
+    let folder = try descriptor(of: node.parent)
+    do throws(Errno) {
+      return FileIdentity(try Sys.stat(node.name, in: folder))
+    } catch .noSuchFileOrDirectory {
+      return nil
+    }
   }
 
   /// Whether the bytes of an open chunk cannot be had any more: they are in the data file of a session that has ended,

@@ -25,6 +25,9 @@ struct FailedWriteTests {
                 while file.write(bytes(1 << 20)) == 1 << 20: pass
             except OSError: pass
     def free(): os.unlink(R + "/filler")
+    def fill_but(mebibytes):
+        fill()
+        os.truncate(R + "/filler", os.stat(R + "/filler").st_size - (mebibytes << 20))
     def new(path): return os.open(path, os.O_CREAT | os.O_WRONLY, 0o644)
     """#
 
@@ -59,8 +62,7 @@ struct FailedWriteTests {
           import threading
           folder, name = (month, "a.dcm") if os.environ["KIND"] == "image" else (session, "chunk_0")
           path = f"{folder}/{name}"
-          fill()
-          os.truncate(R + "/filler", os.stat(R + "/filler").st_size - (11 << 20))
+          fill_but(11)
           first = new(path)
           os.write(first, bytes(100000))
           free(); fill()
@@ -89,8 +91,7 @@ struct FailedWriteTests {
         Self.filling + "\n" + #"""
           folder, name = (month, "a.dcm") if os.environ["KIND"] == "image" else (session, "chunk_0")
           path, recovered = f"{folder}/{name}", M + "/temp/processing/recovered"
-          fill()
-          os.truncate(R + "/filler", os.stat(R + "/filler").st_size - (14 << 20))
+          fill_but(14)
           assert not os.path.exists(recovered)
           for turn in range(100):
               try: file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644)
@@ -121,8 +122,7 @@ struct FailedWriteTests {
         Self.filling + "\n" + #"""
           folder, name = (month, "a.dcm") if os.environ["KIND"] == "image" else (session, "chunk_0")
           path = f"{folder}/{name}"
-          fill()
-          os.truncate(R + "/filler", os.stat(R + "/filler").st_size - (11 << 20))
+          fill_but(11)
           first = new(path)
           second = os.open(path, os.O_WRONLY)
           os.write(first, bytes(100000))
@@ -146,8 +146,7 @@ struct FailedWriteTests {
       try m.python(
         Self.filling + "\n" + #"""
           work, image = month + "/.a.dcm.Ab12Cd", month + "/a.dcm"
-          fill()
-          os.truncate(R + "/filler", os.stat(R + "/filler").st_size - (11 << 20))
+          fill_but(11)
           fd = new(work)
           os.write(fd, b"half")
           free(); fill()
