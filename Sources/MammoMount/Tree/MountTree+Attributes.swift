@@ -21,7 +21,7 @@ extension MountTree {
       guard !record.place.isVirtual else { throw StorageError.reserved(record.name.description) }
       let target = try record.place == .marker ? markerDescriptor(record, handle) : reach(node, handle)
       if let size = changes.size {
-        try truncate(node, record, handle, target, to: size)
+        try truncate(node, record, handle, by: target, to: size)
         if caller.user != 0 { try clearPrivileges(node, by: target) }
       }
       if changes.user != nil || changes.group != nil {
@@ -41,52 +41,6 @@ extension MountTree {
     case .at(let moment): moment
     case .now: timespec(tv_sec: 0, tv_nsec: Int(lx_UTIME_NOW))
     case nil: timespec(tv_sec: 0, tv_nsec: Int(lx_UTIME_OMIT))
-    }
-  }
-
-  private func truncate(
-    _ id: NodeID, _ record: Node, _ handle: HandleID?, _ target: SharedDescriptor, to size: Int64
-  ) throws {
-    if case .marker(let draft)? = handle.flatMap({ handles[$0] }) {
-      return try Sys.truncate(draft.descriptor, to: size)
-    }
-    switch record.place {
-    case .marker: throw StorageError.reserved(".complete")
-    case .chunk: try session(of: record.parent).checkReceiving()
-    case .image, .work, .sessionWork, .workspaceEntry: break
-    case .root, .rootStats, .rootErrors, .area, .user, .year, .month, .userStats, .temp, .uploads, .session,
-      .sessionStats, .workspace:
-      throw Errno.isDirectory
-    }
-    if let inode = handles.inode(of: id) {
-      // By a descriptor that may write; one for reading, or for the name alone, may not.
-      let writer = inode.booking.withLock { $0.handles.values.first { $0.isWriter }?.descriptor }
-      try truncateBooked(inode, by: try writer ?? SharedDescriptor(try Sys.reopen(target, O_WRONLY)), to: size)
-    } else {
-      let file = SharedDescriptor(try Sys.reopen(target, record.place == .chunk ? O_RDWR : O_WRONLY))
-      let chunk = record.place == .chunk ? try session(of: record.parent).file(record.identity, file) : nil
-      try storage.gate.changing { () throws(Errno) in
-        try storage.sizes.holding(record.identity) { () throws(Errno) in
-          let before = try Sys.stat(file)
-          if let chunk {
-            try chunk.truncate(to: size)
-          } else {
-            try storage.digests.willChange(record.identity, file)
-            try Sys.truncate(file, to: size)
-          }
-          if size == 0 { forgetFailure(of: id, file) }
-          // Somebody may have opened it meanwhile.
-          if let inode = handles.inode(of: id) {
-            try bookHeld(inode)
-          } else if before.st_nlink > 0 {
-            bookGrowth(size - Int64(before.st_size), of: id)
-          }
-        }
-      }
-    }
-    if record.place == .chunk, !nodes.isOrphan(id) {
-      let session = try session(of: record.parent)
-      session.saved(record.name, size: size, place: handles.inode(of: id)?.chunk?.place)
     }
   }
 }

@@ -67,7 +67,7 @@ extension MountTree {
       let isWriting = flags & O_ACCMODE != O_RDONLY
       try clearPrivilegesUnseen(id, .file(file), isWriting, caller)
       guard flags & O_TRUNC != 0 else { return }
-      try truncateBooked(file.inode, by: descriptor, to: 0)
+      try truncate(id, file.inode.identity, file.inode.chunk, by: descriptor, to: 0)
       if caller.user != 0 { try clearPrivileges(id, by: descriptor) }
       if !isWriting { wantDigest(id) }
     } catch {
@@ -77,38 +77,6 @@ extension MountTree {
       if let backing = last?.backing { notifier?.unregisterBacking(backing) }
       throw error
     }
-  }
-
-  /// Truncates an open file and books what that changes.
-  func truncateBooked(_ inode: OpenInode, by descriptor: SharedDescriptor, to size: Int64) throws(Errno) {
-    try storage.gate.changing { () throws(Errno) in
-      try storage.sizes.holding(inode.identity) { () throws(Errno) in
-        if let chunk = inode.chunk {
-          try chunk.truncate(to: size)
-        } else {
-          // Of one that is open for writing it has gone.
-          if !isOpenForWriting(inode.identity) { try storage.digests.willChange(inode.identity, descriptor) }
-          try Sys.truncate(descriptor, to: size)
-        }
-        if size == 0 { forgetFailure(of: inode, descriptor) }
-        try bookHeld(inode)
-      }
-    }
-  }
-
-  /// A file of which a write had failed is empty: from here on it can be whole again.
-  private func forgetFailure(of inode: OpenInode, _ file: SharedDescriptor) {
-    guard inode.booking.withLock({ $0.failure }) != nil else { return }
-    // What an open has on record goes last: by that a later server knows that there is something to forget.
-    forgetFailure(of: inode.node, file)
-    inode.succeed()
-  }
-
-  func forgetFailure(of id: NodeID, _ file: SharedDescriptor) {
-    guard let record = nodes[id], !nodes.isOrphan(id), let folder = nodes[record.parent]?.identity,
-      let staged = storage.pending.staged(record.name, in: folder)
-    else { return }
-    storage.pending.forgetFailure(staged, file)
   }
 
   /// The short way, which most opens go: by the name under which the file was last seen. It may lead to another by now.

@@ -157,6 +157,35 @@ struct ManyClientsTests {
         """#)
   }
 
+  @Test("A file that is truncated while its last close is being dealt with is counted as it is", .needs("strace"))
+  func truncatedAfterClose() throws {
+    try withMount { m in
+      try m.python(
+        #"""
+        import platform
+        newfstatat = {"x86_64": "262", "aarch64": "79"}[platform.machine()]
+        path = M + "/temp/processing/a"
+        file = os.open(path, os.O_CREAT | os.O_RDWR)
+        os.write(file, bytes(1000))
+        threads = f"/proc/{server()}/task"
+        def is_looking(thread):
+            try: return get(f"{threads}/{thread}/syscall").decode().split()[0] == newfstatat
+            except (FileNotFoundError, ProcessLookupError): return False
+        # Of the thread that deals with the close: its second look is the release's, with the file's lock.
+        tracer = traced(
+            server(), "-o", D + "/calls", "-e", "trace=newfstatat,ftruncate", "-e",
+            "inject=newfstatat:delay_enter=1s:when=2")
+        os.close(file)
+        assert poll(lambda: any(is_looking(thread) for thread in os.listdir(threads)))
+        os.truncate(path, 5000)
+        tracer.terminate(); tracer.wait()
+        calls = get(D + "/calls").decode()
+        assert calls.index("resumed") < calls.index("ftruncate"), calls
+        """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test(
     "Who uses a file while others replace it always finds one, whole",
     arguments: [

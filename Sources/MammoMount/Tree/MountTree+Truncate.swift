@@ -1,0 +1,76 @@
+internal import FuseKit
+internal import Glibc
+internal import StorageCore
+internal import Synchronization
+internal import SystemPackage
+
+/// `truncate`, `ftruncate` and `O_TRUNC`.
+extension MountTree {
+  /// - Parameter target: the file, open for whatever it may be.
+  func truncate(
+    _ id: NodeID, _ record: Node, _ handle: HandleID?, by target: SharedDescriptor, to size: Int64
+  ) throws {
+    if case .marker(let draft)? = handle.flatMap({ handles[$0] }) {
+      return try Sys.truncate(draft.descriptor, to: size)
+    }
+    switch record.place {
+    case .marker: throw StorageError.reserved(".complete")
+    case .chunk: try session(of: record.parent).checkReceiving()
+    case .image, .work, .sessionWork, .workspaceEntry: break
+    case .root, .rootStats, .rootErrors, .area, .user, .year, .month, .userStats, .temp, .uploads, .session,
+      .sessionStats, .workspace:
+      throw Errno.isDirectory
+    }
+    let inode = handles.inode(of: id)
+    // By a descriptor that may write; one for reading, or for the name alone, may not.
+    let writer = inode?.booking.withLock { $0.handles.values.first { $0.isWriter }?.descriptor }
+    let file = try writer ?? SharedDescriptor(try Sys.reopen(target, record.place == .chunk ? O_RDWR : O_WRONLY))
+    let chunk =
+      if let inode { inode.chunk } else {
+        record.place == .chunk ? try session(of: record.parent).file(record.identity, file) : nil
+      }
+    try truncate(id, record.identity, chunk, by: file, to: size)
+    if record.place == .chunk, !nodes.isOrphan(id) {
+      let session = try session(of: record.parent)
+      session.saved(record.name, size: size, place: handles.inode(of: id)?.chunk?.place)
+    }
+  }
+
+  /// Truncates a file by a descriptor that may write to it, and books what that changes.
+  func truncate(
+    _ id: NodeID, _ identity: FileIdentity, _ chunk: ChunkFile?, by file: SharedDescriptor, to size: Int64
+  ) throws(Errno) {
+    try storage.gate.changing { () throws(Errno) in
+      try storage.sizes.holding(identity) { () throws(Errno) in
+        let before = try Sys.stat(file)
+        if let chunk {
+          try chunk.truncate(to: size)
+        } else {
+          // Of one that is open for writing it has gone.
+          if !isOpenForWriting(identity) { try storage.digests.willChange(identity, file) }
+          try Sys.truncate(file, to: size)
+        }
+        // Only with the lock is it certain who has it open: what nobody has any more books nothing.
+        let inode = handles.inode(of: id)
+        if size == 0 { forgetFailure(of: id, inode, file) }
+        if let inode {
+          try bookHeld(inode)
+        } else if before.st_nlink > 0 {
+          bookGrowth(size - Int64(before.st_size), of: id)
+        }
+      }
+    }
+  }
+
+  /// A file of which a write had failed is empty: from here on it can be whole again.
+  private func forgetFailure(of id: NodeID, _ inode: OpenInode?, _ file: SharedDescriptor) {
+    if let inode, inode.booking.withLock({ $0.failure }) == nil { return }
+    if let record = nodes[id], !nodes.isOrphan(id), let folder = nodes[record.parent]?.identity,
+      let staged = storage.pending.staged(record.name, in: folder)
+    {
+      storage.pending.forgetFailure(staged, file)
+    }
+    // What an open has on record goes last: by that a later server knows that there is something to forget.
+    inode?.succeed()
+  }
+}
