@@ -140,6 +140,37 @@ struct FailedWriteTests {
     }
   }
 
+  @Test(
+    "a new file is whole whatever fails for an earlier one of its name, which is open still",
+    arguments: ["deleted", "replaced"])
+  func nameless(how: String) throws {
+    try withSmallDisk { m in
+      try m.python(
+        Self.filling + "\n" + #"""
+          path, other = month + "/a.dcm", month + "/b.dcm"
+          fill_but(11)
+          first = new(path)
+          os.write(first, bytes(100000))
+          if os.environ["HOW"] == "deleted":
+              os.unlink(path)
+              second = new(path)
+          else:
+              second = new(other)
+              os.rename(other, path)
+          os.write(second, b"whole")
+          free(); fill()
+          refused(errno.ENOSPC, os.write, first, bytes(100000))
+          refused(errno.ENOSPC, os.close, first)
+          free()
+          os.close(second)
+          for root in (M, R): assert get(path.replace(M, root)) == b"whole"
+          os.rename(path, other)
+          assert not os.path.exists(M + "/temp/processing/recovered")
+          """#, ["HOW": how])
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test("a file with a work name does not become an image, until it is written anew")
   func workName() throws {
     try withSmallDisk { m in
