@@ -20,7 +20,7 @@ struct HasSpace: ParsableCommand {
     do throws(Errno) {
       let folder = try Sys.openFile(path)
       let figures = try Sys.fileSystem(of: folder)
-      available = Int64(clamping: UInt64(figures.f_bavail) * UInt64(figures.f_frsize))
+      available = figures.bytes(figures.f_bavail)
     } catch {
       throw Failure("cannot ask \(path) for free space: \(error)")
     }

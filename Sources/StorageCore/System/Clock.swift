@@ -12,8 +12,10 @@ package enum Clock {
     return nanoseconds(value)
   }
 
+  /// Nanoseconds between 1970 and a moment. What lies further away than 292 years, as anybody may say of a file, is as far.
   package static func nanoseconds(_ moment: timespec) -> Int64 {
-    Int64(moment.tv_sec) * 1_000_000_000 + Int64(moment.tv_nsec)
+    let (seconds, isFar) = Int64(moment.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
+    return isFar ? moment.tv_sec < 0 ? .min : .max : seconds.addingClamped(Int64(moment.tv_nsec))
   }
 
   /// The year and month of a moment, local time.

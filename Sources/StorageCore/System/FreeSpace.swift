@@ -32,7 +32,7 @@ package final class FreeSpace: Sendable {
   /// The reserve where nobody asks for another: 64 MiB, and of a small disk a hundredth.
   package func usualReserve() throws(Errno) -> Int64 {
     let figures = try Sys.fileSystem(of: root.descriptor)
-    return min(64 << 20, Int64(clamping: UInt64(figures.f_blocks) * UInt64(figures.f_frsize) / 100))
+    return min(64 << 20, figures.bytes(figures.f_blocks) / 100)
   }
 
   /// What `statvfs` says, with the reserve not available.
@@ -47,7 +47,7 @@ package final class FreeSpace: Sendable {
   /// Bytes that can still be written.
   package func available() throws(Errno) -> Int64 {
     let figures = try figures()
-    return Int64(clamping: UInt64(figures.f_bavail) * UInt64(figures.f_frsize))
+    return figures.bytes(figures.f_bavail)
   }
 
   /// Whether room is, or was a moment ago, so short that writes may fail.
@@ -57,7 +57,7 @@ package final class FreeSpace: Sendable {
   package func isUsedUp(below file: borrowing some DescriptorReference & ~Copyable) throws(Errno) -> Bool {
     guard isScarce() else { return false }
     let figures = try Sys.fileSystem(of: file)
-    return UInt64(figures.f_bfree) * UInt64(figures.f_frsize) < UInt64(Self.full)
+    return figures.bytes(figures.f_bfree) < Self.full
   }
 
   /// Refuses what would take `bytes`, or something small, out of the reserve.
@@ -77,5 +77,13 @@ package final class FreeSpace: Sendable {
     let available = (try? available()) ?? .max
     asked.withLock { $0 = (now, available) }
     return available
+  }
+}
+
+extension statvfs {
+  /// So many of its blocks in bytes. Some file systems say of themselves that they have more than can be counted.
+  package func bytes(_ blocks: fsblkcnt_t) -> Int64 {
+    let (bytes, isTooMany) = UInt64(blocks).multipliedReportingOverflow(by: UInt64(f_frsize))
+    return isTooMany ? .max : Int64(clamping: bytes)
   }
 }

@@ -71,7 +71,7 @@ public struct StorageStats: Hashable, Sendable {
 
 extension Int64 {
   /// The sum, or the largest or smallest number where that is beyond it.
-  func addingClamped(_ other: Int64) -> Int64 {
+  package func addingClamped(_ other: Int64) -> Int64 {
     let (sum, overflows) = addingReportingOverflow(other)
     return overflows ? (other > 0 ? .max : .min) : sum
   }

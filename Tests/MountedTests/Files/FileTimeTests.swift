@@ -41,6 +41,46 @@ struct FileTimeTests {
     }
   }
 
+  @Test(
+    "No time is too far away, whatever disk there is", .needs("python3"), arguments: ["ext4", "tmpfs"],
+    ["1901-12-14", "2300-01-01", "2400-01-01", "@9223372036854775807", "@-9223372036854775808"])
+  func farAway(disk: String, time: String) throws {
+    try withoutMount("--create", "--temp-max-age", "900000") { m in
+      if disk == "tmpfs" { try m.sh("mount -t tmpfs -o size=50M tmpfs \"$R\"") }
+      defer {
+        if m.isMounted { try? m.unmount() }
+        if disk == "tmpfs" { m.releaseDisk() }
+      }
+      try m.mount()
+      let month = try m.month()
+      try m.python(
+        #"""
+        month, session = M + "/" + os.environ["MONTH"], M + "/temp/uploads/s"
+        process, moment = server(), os.environ["TIME"]
+        def old(path): subprocess.run(["touch", "-d", moment, path], check=True)
+        def has_digest(path):
+            try: return len(os.getxattr(path, "user.mammofs.sha256")) == 64
+            except OSError as error: return error.errno != errno.ENODATA
+        os.mkdir(session)
+        put(session + "/chunk_0", b"chunk")
+        put(session + "/.complete", (os.environ["MONTH"] + "/b.dcm").encode())
+        for path in (month + "/a.dcm", month + "/b.dcm", M + "/temp/processing/a"):
+            if not path.endswith("b.dcm"): put(path, b"image")
+            old(path)
+        for image in ("a", "b"):
+            path = f"{month}/{image}.dcm"
+            assert poll(lambda: has_digest(path), 60), path
+        old(session + "/.complete"); old(session)
+        assert server() == process
+        """#, ["MONTH": month, "TIME": time])
+      try m.expectStatsAsWalked()
+      try m.sh("\"$B\" cleanup --dry-run \"$M\" && \"$B\" verify \"$M\"")
+      try m.remount()
+      #expect(try Files.text(m["\(month)/b.dcm"]) == "chunk")
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test("A write after a set time makes the file younger, and a rename keeps its time")
   func younger() throws {
     try withMount { m in
