@@ -29,7 +29,7 @@ while [ $# -gt 0 ]; do
       shift
       ;;
     --root=*) root=$(absolute "${1#--root=}") ;;
-    -o | --temp-max-age | --cleanup-interval | --session-linger | --min-free)
+    -o | --temp-max-age | --cleanup-interval | --session-linger | --min-free | --watchdog | --scrub-interval | --scrub-rate)
       [ $# -ge 2 ] || die 64 "$1 needs a value"
       options+=("$1" "$2")
       shift

@@ -120,6 +120,7 @@ public final class Storage: Sendable {
     try loadUsage(
       privateFolder.raw, adopted: found.adopted,
       areTrue: !recovery.hasChangedFiles && !sessionRecovery.hasChangedFiles)
+    if inheritance == nil { startCounting() }
     return found.open
   }
 
@@ -219,6 +220,11 @@ public final class Storage: Sendable {
       ledger.record(Tally(size: size, count: 1), to: .temp, in: nil)
     }
     ledger.beginCounting()
+  }
+
+  /// Counts in the background, where no figures were left: once it is known what is open.
+  package func startCounting() {
+    guard ledger.stats.isCounting else { return }
     counting.change { $0 = true }
     Thread.start("counter") { [self] in
       let counter = UsageCounter(

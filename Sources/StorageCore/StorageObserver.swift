@@ -15,6 +15,8 @@ package protocol StorageObserver: AnyObject, Sendable {
   func isOpenForWriting(_ file: FileIdentity) -> Bool
   /// The booked size of a file that is open for writing, brought up to date.
   func openSize(_ file: FileIdentity) -> Int64?
+  /// As ``openSize(_:)``, as it is booked now.
+  func bookedSize(_ file: FileIdentity) -> Int64?
 }
 
 /// How a file comes to lose a name.

@@ -79,7 +79,9 @@ struct VerificationTarget {
     // What cannot be read is told when its turn comes.
     _ = walk.run { _, _ in
     } visit: { path, folder in
-      if let stat = try? Sys.stat(path.last ?? "", in: folder), stat.isRegularFile { size = size.addingClamped(Int64(stat.st_size)) }
+      if let stat = try? Sys.stat(path.last ?? "", in: folder), stat.isRegularFile {
+        size = size.addingClamped(Int64(stat.st_size))
+      }
       return true
     }
     return size

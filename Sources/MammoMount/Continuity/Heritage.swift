@@ -21,7 +21,10 @@ struct Heritage {
     open = records
     var files = Set<FileIdentity>()
     // Whether a rename under way was carried out is yet to be seen: until then its file stays where it is.
-    for (_, intent) in state.intents.all where !intent.isDone { files.insert(intent.identity) }
+    for (_, intent) in state.intents.all where !intent.isDone {
+      files.insert(intent.identity)
+      if let other = intent.exchanged { files.insert(other.identity) }
+    }
     var chunks: [FileName: [Range<Int64>]] = [:]
     let nodes = state.nodes
     for (_, record) in records {

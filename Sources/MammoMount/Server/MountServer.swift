@@ -70,7 +70,10 @@ package final class MountServer: Sendable {
       }
       tree = try MountTree(
         storage: storage, state: state, descriptorLimit: descriptors, logger: logger, onReady: onReady)
-      if let heritage { tree.takeOver(heritage, staged: staged, state.intents) }
+      if let heritage {
+        tree.takeOver(heritage, staged: staged, state.intents)
+        storage.startCounting()
+      }
     } catch {
       throw ServerFailure(error)
     }

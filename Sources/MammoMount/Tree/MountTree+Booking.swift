@@ -110,6 +110,8 @@ extension MountTree: StorageObserver {
 
   package func unlinked(_ file: FileIdentity, _ held: SharedDescriptor, by loss: NameLoss) -> Int64? {
     let inode = handles.unlinked(file)
+    // Who has a chunk open that has no name any more is no writer of the session's.
+    if let inode { retarget(inode, to: nil) }
     let (size, open) =
       inode?.booking.withLock { booking -> (Int64?, SharedDescriptor?) in
         booking.isUnlinked = true
@@ -160,4 +162,6 @@ extension MountTree: StorageObserver {
       return booking.size
     }
   }
+
+  package func bookedSize(_ file: FileIdentity) -> Int64? { handles.inode(file)?.booking.withLock { $0.size } }
 }

@@ -25,11 +25,11 @@ extension MountTree {
     }
     try refuseIfCutShort(file)
     try file.inode.chunk?.noteEdges()
-    let isLast = isLastClose(file, caller)
-    if isLast { setClosing(file, true) }
     // Giving it its name books its size, too.
-    if isLast, try publish(file, durably: false) { return }
-    noteSaved(file, try book(file.inode))
+    if isLastClose(file, caller), try publish(file, durably: false) { return }
+    try storage.gate.changing {
+      try storage.sizes.holding(file.inode.identity) { noteSaved(file, try bookHeld(file.inode)) }
+    }
   }
 
   /// A new file that the kernel wrote by itself, onto a disk that is full now, may be short: nobody told the server.
@@ -43,14 +43,15 @@ extension MountTree {
 
   /// Whether no descriptor is left that could write; when that cannot be told, the release decides.
   private func isLastClose(_ file: OpenFile, _ caller: Caller) -> Bool {
-    let others = file.inode.booking.withLock { booking in
-      booking.handles.values.contains { $0 !== file && $0.isWriter && !$0.state.withLock { $0.isClosing } }
-    }
-    guard !others else { return false }
-    // A file that has its name already has nothing to wait for.
-    guard let record = nodes[file.inode.node], isPending(record) || record.place == .chunk else { return true }
+    // One that has its name has nothing to wait for, and who has it open still is not asked.
+    guard let record = nodes[file.inode.node], isPending(record) || record.place == .chunk else { return false }
     let holders = DescriptorHolders(name: record.name, inode: record.identity.inode)
-    return holders.ofNewFile(closing: caller.process, opener: file.opener, processes) == .none
+    guard holders.ofNewFile(closing: caller.process, opener: file.opener, processes) == .none else { return false }
+    // Before the others are looked at: of two that are closed at the same time one has to be the last.
+    setClosing(file, true)
+    return file.inode.booking.withLock { booking in
+      !booking.handles.values.contains { $0 !== file && $0.isWriter && !$0.state.withLock { $0.isClosing } }
+    }
   }
 
   private func isPending(_ record: Node) -> Bool {

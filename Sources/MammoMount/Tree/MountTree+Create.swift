@@ -22,7 +22,8 @@ extension MountTree {
       let session = place == .chunk ? try self.session(of: parent) : nil
       try session?.opened(name)
       do {
-        return try createFile(name, in: folder, place, mode: mode, caller, chunk: session.map { ($0, name) })
+        return try createFile(
+          name, in: folder, place, mode: mode, flags: flags, caller, chunk: session.map { ($0, name) })
       } catch {
         session?.closed(name, wasClosing: false)
         guard case Errno.fileExists = error, flags & O_EXCL == 0,
@@ -53,7 +54,7 @@ extension MountTree {
   }
 
   private func createFile(
-    _ name: FileName, in folder: Folder, _ place: Place, mode: Glibc.mode_t, _ caller: Caller,
+    _ name: FileName, in folder: Folder, _ place: Place, mode: Glibc.mode_t, flags: Int32, _ caller: Caller,
     chunk: (UploadSession, FileName)?
   ) throws -> (Entry, OpenedFile) {
     // Made and booked in one, or a count under way would find it before and book it twice.
@@ -67,7 +68,7 @@ extension MountTree {
     let entry = entry(name, in: folder, place, stat)
     guard let id = entry.node, let record = nodes[id] else { throw Errno.staleNFSFileHandle }
     do {
-      guard let (_, opened) = try insert(id, record, descriptor, true, caller, chunk: chunk, new: stat) else {
+      guard let (_, opened) = try insert(id, record, descriptor, flags, caller, chunk: chunk, new: stat) else {
         throw Errno.staleNFSFileHandle
       }
       return (entry, opened)

@@ -2,6 +2,7 @@ internal import CLinux
 internal import FuseKit
 internal import Glibc
 internal import StorageCore
+internal import Synchronization
 internal import SystemPackage
 
 /// `RENAME_EXCHANGE`, and the rename that completes an upload.
@@ -9,6 +10,7 @@ extension MountTree {
   /// Within the gate, alone.
   func exchange(_ source: Side, _ target: Side) throws {
     guard let a = source.found, let b = target.found else { throw Errno.noSuchFileOrDirectory }
+    try checkPlaces(target, b.stat, source)
     guard a.stat.isFolder == b.stat.isFolder || source.place == .workspaceEntry && target.place == .workspaceEntry
     else {
       throw StorageError.notHere(target.name.description, rule: "a folder and a file cannot change places here")
@@ -26,9 +28,12 @@ extension MountTree {
     try session.changing {
       try exchange(source, a, target, b)
       for (side, stat) in [(source, b.stat), (target, a.stat)] {
+        let inode = handles.inode(FileIdentity(stat))
+        if let inode { retarget(inode, to: (session, side.name)) }
+        let size = inode.map { $0.booking.withLock { $0.size } }
         session.saved(
-          side.name, size: Int64(stat.st_size), place: storage.place(ofChunk: side.name, in: side.folder.descriptor.raw)
-        )
+          side.name, size: size ?? Int64(stat.st_size),
+          place: storage.place(ofChunk: side.name, in: side.folder.descriptor.raw))
       }
     }
   }
@@ -49,7 +54,11 @@ extension MountTree {
         a.location.name, in: a.location.folder.raw, to: b.location.name, in: b.location.folder.raw,
         flags: lx_RENAME_EXCHANGE)
     }
-    if a.stat.isFolder || b.stat.isFolder { storage.ledger.folderMoved() }
+    if a.stat.isFolder || b.stat.isFolder {
+      let paths = (path(of: source.folder.id, source.name), path(of: target.folder.id, target.name))
+      storage.pending.foldersMoved([paths, (paths.1, paths.0)], in: try storage.staging.folder)
+      storage.ledger.folderMoved()
+    }
     moved()
     back()
     renamed(a.stat, source, target)

@@ -46,7 +46,7 @@ extension MountTree {
   private static func isTrouble(_ errno: Errno) -> Bool {
     switch errno {
     case .noSpace, .ioError, .diskQuotaExceeded, .readOnlyFileSystem, .tooManyOpenFiles, .tooManyOpenFilesInSystem,
-      .noMemory:
+      .noMemory, .fileTooLarge:
       true
     default: false
     }

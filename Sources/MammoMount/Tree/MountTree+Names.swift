@@ -17,7 +17,7 @@ extension MountTree {
       return try storage.gate.changing {
         let isWorkspace = place == .workspaceEntry
         let group = try Root.inheritedGroup(of: folder.descriptor.raw) ?? caller.group
-        try holding(place == .session ? folder.node.identity : nil) {
+        try holding(isNoted(place) ? folder.node.identity : nil) {
           try onceOnly(caller.request, .fileExists) { () throws(Errno) in
             try Sys.makeFolder(
               name, in: folder.descriptor, mode: isWorkspace ? mode & 0o7777 : mode_t(Layout.folderMode))
@@ -73,21 +73,26 @@ extension MountTree {
           if session?.isLosingChunks ?? false { return false }
           guard storage.pending.isEmpty(identity) else { throw Errno.directoryNotEmpty }
           if let session { try empty(session, identity, in: folder) }
-          try holding(session == nil ? nil : folder.node.identity) {
+          try holding(isNoted(place) ? folder.node.identity : nil) {
             try removing(identity, name, in: folder.descriptor.raw) { () throws(Errno) in
               try Sys.removeFolder(name, in: folder.descriptor)
             }
             if let session { try storage.uploads.ended(session) }
+            if case .user(let area) = place { storage.ledger.userFolderVanished(name, from: area) }
           }
           return true
         }
       }
-      switch place {
-      case .user(let area): storage.ledger.userFolderVanished(name, from: area)
-      case .root, .rootStats, .rootErrors, .area, .year, .month, .image, .work, .userStats, .temp, .uploads, .session,
-        .chunk, .sessionWork, .marker, .sessionStats, .workspace, .workspaceEntry:
-        break
-      }
+    }
+  }
+
+  /// Whether it is kept in mind which folders of this kind there are.
+  private func isNoted(_ place: Place) -> Bool {
+    switch place {
+    case .user, .session: true
+    case .root, .rootStats, .rootErrors, .area, .year, .month, .image, .work, .userStats, .temp, .uploads, .chunk,
+      .sessionWork, .marker, .sessionStats, .workspace, .workspaceEntry:
+      false
     }
   }
 
@@ -138,19 +143,18 @@ extension MountTree {
   private func unlinkChunk(_ name: FileName, in folder: Folder, _ session: UploadSession) throws {
     guard let found = try find(name, in: folder), found.stat.isRegularFile else { throw Errno.noSuchFileOrDirectory }
     let occupant = try storage.occupant(found.location.name, in: found.location.folder.raw, of: session)
-    let inode = handles.inode(FileIdentity(found.stat))
     try unlink(name, in: folder, .chunk)
     session.removed(name)
     vacate(occupant, of: name, in: folder)
-    // Whoever has it open is no writer of the session any more.
-    for file in inode?.booking.withLock({ Array($0.handles.values) }) ?? [] { file.state.withLock { $0.chunk = nil } }
   }
 
   /// Has a chunk that has lost its name give its place back. That is done, whatever comes of this: what cannot be freed
   /// now is freed with the session, or by the next start.
   func vacate(_ occupant: PlaceOccupant?, of name: FileName, in folder: Folder) {
-    do {
-      try occupant?.vacate()
+    guard let occupant else { return }
+    do throws(Errno) {
+      // Somebody may have opened it after it was looked at.
+      try occupant.vacate(isOpen: occupant.isOpen || handles.openInodes.contains { $0.chunk === occupant.file })
     } catch {
       storage.refusals.add(
         operation: "unlink", path: path(of: folder.id, name), errno: error,

@@ -94,8 +94,8 @@ extension MountTree {
       }
       if let left = whatIsLeft(of: id, in: node.parent) { return left }
       if nodes.isOrphan(id) {
-        // The kernel then looks the name up again.
-        if orphans[id]?.isCutOff ?? false { throw Errno.staleNFSFileHandle }
+        // The kernel then looks the name up again. Of what nothing is kept it was only believed that it has no name.
+        if orphans[id]?.isCutOff ?? true { throw Errno.staleNFSFileHandle }
         throw Errno.noSuchFileOrDirectory
       }
       nodes.lostName(node.identity, node.name, in: node.parent)

@@ -1,3 +1,4 @@
+internal import CLinux
 package import FuseKit
 internal import Glibc
 internal import StorageCore
@@ -38,14 +39,13 @@ extension MountTree {
     let session = try chunk.map { _ in try self.session(of: record.parent) }
     if let chunk { try session?.opened(chunk) }
     do {
-      let isWriting = flags & O_ACCMODE != O_RDONLY
       let chunk = session.flatMap { session in chunk.map { (session, $0) } }
       var descriptor = try openByName(id, record, flags)
-      var found = try descriptor.flatMap { try insert(id, record, $0, isWriting, caller, chunk: chunk) }
+      var found = try descriptor.flatMap { try insert(id, record, $0, flags, caller, chunk: chunk) }
       if found == nil {
         let reached = try reopen(try reach(id), record.place, flags)
         descriptor = reached
-        found = try insert(id, record, reached, isWriting, caller, chunk: chunk)
+        found = try insert(id, record, reached, flags, caller, chunk: chunk)
       }
       guard let descriptor, let (file, opened) = found else { throw Errno.staleNFSFileHandle }
       try finishOpening(id, file, opened.handle, by: descriptor, flags: flags, caller)
@@ -67,7 +67,11 @@ extension MountTree {
       let isWriting = flags & O_ACCMODE != O_RDONLY
       try clearPrivilegesUnseen(id, .file(file), isWriting, caller)
       guard flags & O_TRUNC != 0 else { return }
-      try truncate(id, file.inode.identity, file.inode.chunk, by: descriptor, to: 0)
+      if nodes[id]?.place == .chunk, !nodes.isOrphan(id) {
+        try truncateChunk(id, file.inode.chunk, by: descriptor, to: 0)
+      } else {
+        try truncate(id, file.inode.identity, file.inode.chunk, by: descriptor, to: 0)
+      }
       if caller.user != 0 { try clearPrivileges(id, by: descriptor) }
       if !isWriting { wantDigest(id) }
     } catch {
@@ -125,9 +129,11 @@ extension MountTree {
 
   /// Enters an open file into the table and says who serves it; `nil` where the descriptor is of another file.
   func insert(
-    _ id: NodeID, _ record: Node, _ descriptor: SharedDescriptor, _ isWriter: Bool, _ caller: Caller,
+    _ id: NodeID, _ record: Node, _ descriptor: SharedDescriptor, _ flags: Int32, _ caller: Caller,
     chunk: (UploadSession, FileName)?, new: stat? = nil
   ) throws -> (OpenFile, OpenedFile)? {
+    // A new file gets its name by a close, whatever it was opened for.
+    let isWriter = new != nil || flags & O_ACCMODE != O_RDONLY
     let (place, identity, name, parent) = (record.place, record.identity, record.name, record.parent)
     var bytes: ChunkFile?
     if isChunk(place) {
@@ -147,6 +153,8 @@ extension MountTree {
       // Of a new one, too: somebody may have removed it since it was made.
       let stat = try Sys.stat(descriptor)
       guard FileIdentity(stat) == identity else { return nil }
+      // It has been renamed since: who opens it is to look again.
+      if let chunk, nodes[id]?.name != chunk.1, !nodes.isOrphan(id) { throw .staleNFSFileHandle }
       // With its name a chunk that nobody has open has lost its bytes.
       if isChunk(place), stat.st_nlink == 0, handles.inode(of: id) == nil { throw .noSuchFileOrDirectory }
       if isWriter, new == nil, bytes == nil { try storage.digests.willChange(identity, descriptor) }
@@ -157,15 +165,19 @@ extension MountTree {
       return handles.insert(record, identity, hasName: stat.st_nlink > 0) {
         let inode = OpenInode(
           identity: identity, node: id,
-          // Writes that take privileges away have to be seen.
-          backing: hasPrivileges && isWriter && caller.user != 0
+          // Writes that take privileges away have to be seen. And the kernel goes on with the flags of the open, where it
+          // serves it: a `dd` that takes O_DIRECT off for the last bytes would be refused.
+          backing: (hasPrivileges && isWriter && caller.user != 0) || flags & lx_O_DIRECT != 0
             ? nil : dataPath.backing(descriptor.raw, for: place, isWriter: isWriter, notifier),
           chunk: bytes, size: Int64(stat.st_size), hasPrivileges: hasPrivileges)
         if let failure = failure(of: id, place, name, in: parent) { inode.booking.withLock { $0.failure = failure } }
         return inode
       } _: { inode, slot in
-        OpenFile(
+        let file = OpenFile(
           inode: inode, descriptor: descriptor, isWriter: isWriter, opener: caller.process, record: slot)
+        // Who writes to what has no name any more is no writer of the session's.
+        if let chunk, stat.st_nlink > 0 { file.state.withLock { $0.chunk = chunk } }
+        return file
       }
     }
     if isCutOff, let folder = nodes.identity(of: parent) {
@@ -173,7 +185,9 @@ extension MountTree {
       return try storage.names.holding(folder) { throw Errno.staleNFSFileHandle }
     }
     guard let inserted else { return nil }
-    if let chunk { inserted.file.state.withLock { $0.chunk = chunk } }
+    if let chunk, inserted.file.state.withLock({ $0.chunk == nil }) {
+      chunk.0.closed(chunk.1, wasClosing: false)
+    }
     let service = dataPath.service(of: inserted.file.inode, isWriter: isWriter)
     return (inserted.file, OpenedFile(handle: inserted.id, service: service, skipsFlush: !isWriter))
   }

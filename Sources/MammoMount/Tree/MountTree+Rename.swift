@@ -94,7 +94,7 @@ extension MountTree {
   }
 
   /// What may be renamed to where.
-  private func checkPlaces(_ source: Side, _ stat: stat, _ target: Side) throws(StorageError) {
+  func checkPlaces(_ source: Side, _ stat: stat, _ target: Side) throws(StorageError) {
     switch (source.place, target.place) {
     case (.user, _), (.year, _), (.month, _), (_, .user), (_, .year), (_, .month):
       guard source.place == target.place else {
@@ -144,67 +144,80 @@ extension MountTree {
       try session.checkRenaming(source.place == .chunk ? source.name : nil, to: target.name)
     }
     var replaced: PlaceOccupant?
-    if target.place == .chunk, let there = target.found, !there.location.isStaged {
-      replaced = try storage.occupant(target.name, in: target.folder.descriptor.raw, of: session)
+    if target.place == .chunk, let there = target.found?.location {
+      replaced = try storage.occupant(there.name, in: there.folder.raw, of: session)
     }
     if source.place == .chunk, target.place != .chunk {
       // A work name has no place: what is there may be a chunk's the next moment.
       try storage.occupant(found.location.name, in: found.location.folder.raw, of: session)?.file.bringHome()
     }
-    try move(source, found, target)
+    try move(source, found, target, as: target.place == .chunk ? (session, target.name) : nil)
     vacate(replaced, of: target.name, in: target.folder)
-    let inode = handles.inode(FileIdentity(found.stat))
-    if source.place == .chunk { session.renamed(source.name, to: target.name) }
-    for file in inode?.booking.withLock({ Array($0.handles.values) }) ?? [] where file.isWriter {
-      let wasChunk = file.state.withLock { state in
-        defer { state.chunk = target.place == .chunk ? (session, target.name) : nil }
-        return state.chunk != nil
-      }
-      // Until it is closed, no completion begins.
-      if !wasChunk, target.place == .chunk { session.adopted(target.name) }
-    }
+    if source.place == .chunk { session.removed(source.name) }
     guard target.place == .chunk else { return }
-    let size = inode.map { $0.booking.withLock { $0.size } }
+    let size = handles.inode(FileIdentity(found.stat)).map { $0.booking.withLock { $0.size } }
     session.saved(
       target.name, size: size ?? Int64(found.stat.st_size),
       place: storage.place(ofChunk: target.name, in: target.folder.descriptor.raw))
   }
 
+  /// Whoever writes to a file goes on, as a writer of another chunk or of none. Until it is closed, no completion of its
+  /// session begins.
+  func retarget(_ inode: OpenInode, to chunk: (session: UploadSession, name: FileName)?) {
+    for file in inode.booking.withLock({ Array($0.handles.values) }) where file.isWriter {
+      let (before, isClosing) = file.state.withLock { state in
+        let before = state.chunk
+        // It may have been opened by its new name already.
+        if let chunk, before?.session === chunk.session, before?.name == chunk.name { return (before, nil as Bool?) }
+        state.chunk = chunk
+        return (before, state.isClosing)
+      }
+      guard let isClosing else { continue }
+      if let chunk { chunk.session.adopted(chunk.name, isClosing: isClosing) }
+      if let before { before.session.closed(before.name, wasClosing: isClosing) }
+    }
+  }
+
   /// Gives a file its new name, and what was there before goes. Within the gate, with both folders' locks.
-  private func move(_ source: Side, _ found: (location: Location, stat: stat), _ target: Side) throws {
+  ///
+  /// - Parameter chunk: what whoever writes to it writes from now on.
+  private func move(
+    _ source: Side, _ found: (location: Location, stat: stat), _ target: Side,
+    as chunk: (session: UploadSession, name: FileName)? = nil
+  ) throws {
     let identity = FileIdentity(found.stat)
     let before = (
       account: account(of: source.place, in: source.folder.id),
       folder: found.location.isStaged ? nil : Optional(source.folder.node.identity)
     )
     let staysStaged = staysStaged(source, found, target)
-    var inTheWay: SharedDescriptor?
-    if let replaced = target.found {
-      if staysStaged || replaced.location.isStaged {
-        // One of the two has no name in the storage root that a rename could replace.
-        try remove(target.name, in: target.folder, target.place, replaced.location, by: .replaced)
-      } else {
-        inTheWay = SharedDescriptor(try Sys.openPath(target.name, in: target.folder.descriptor))
-      }
-    }
+    let inTheWay = try target.found.map { SharedDescriptor(try Sys.openPath($0.location.name, in: $0.location.folder)) }
     try storage.sizes.holding(identity, and: try inTheWay.map { FileIdentity(try Sys.stat($0)) }) {
       let stat = try Sys.stat(found.location.name, in: found.location.folder)
       let replaced = try inTheWay.map { (stat: try Sys.stat($0), held: $0) }
+      let old = target.found?.location
+      let replacesOnDisk = old.map { !$0.isStaged } ?? false
       try moving(stat, from: before) { [self] in
         (account(of: target.place, in: target.folder.id), staysStaged ? nil : target.folder.node.identity)
       } _: {
+        // What is in the way goes last: where the rename is refused, it is as it was.
         if staysStaged {
-          try relocateToStaging(source, found, target)
+          try relocateToStaging(source, found, target, replaces: replacesOnDisk)
         } else {
-          try relocate(source, found, target, replaces: replaced != nil)
+          try relocate(source, found, target, replaces: replacesOnDisk)
+          storage.pending.remove(target.name, in: target.folder.node.identity)
         }
         nodes.renamed(
           identity, from: (source.folder.id, source.name),
           to: Node(place: target.place, parent: target.folder.id, name: target.name, identity: identity))
+        if let inode = handles.inode(identity) { retarget(inode, to: chunk) }
       }
       wantDigest(identity, at: target.place, target.name, in: target.folder.id)
-      guard let replaced else { return }
+      guard let replaced, let old else { return }
       let counted = account(of: target.place, in: target.folder.id)
+      if old.isStaged {
+        return try storage.removedPending(old.name, replaced.stat, replaced.held, from: counted, by: .replaced)
+      }
       let isGone = try storage.removed(
         replaced.stat, replaced.held, from: counted, in: target.folder.node.identity, by: .replaced)
       if !isGone {
@@ -235,8 +248,10 @@ extension MountTree {
   }
 
   /// The file is staged afterwards, on its way to the new name.
+  ///
+  /// - Parameter replaces: a file that has the name in the storage root, and is to lose it.
   private func relocateToStaging(
-    _ source: Side, _ found: (location: Location, stat: stat), _ target: Side
+    _ source: Side, _ found: (location: Location, stat: stat), _ target: Side, replaces: Bool
   ) throws {
     let staging = try storage.staging
     let file = try Sys.openPath(found.location.name, in: found.location.folder)
@@ -244,12 +259,24 @@ extension MountTree {
     if !found.location.isStaged {
       try staging.forget(FileIdentity(found.stat))
       staged = staging.nextName()
-    }
-    Staging.setOrigin(path(of: target.folder.id, target.name), of: file.raw)
-    if found.location.isStaged {
-      storage.pending.remove(source.name, in: source.folder.node.identity)
-    } else {
+      Staging.setOrigin(path(of: target.folder.id, target.name), of: file.raw)
       try Sys.rename(source.name, in: found.location.folder, to: staged, in: staging.folder)
+    }
+    if replaces {
+      do throws(Errno) {
+        try Sys.unlink(target.name, in: target.folder.descriptor)
+      } catch {
+        if !found.location.isStaged {
+          // Where that fails, too, the next start finds it.
+          try? Sys.rename(staged, in: staging.folder, to: source.name, in: found.location.folder)
+          Staging.removeOrigin(of: file)
+        }
+        throw error
+      }
+    }
+    if found.location.isStaged {
+      Staging.setOrigin(path(of: target.folder.id, target.name), of: file.raw)
+      storage.pending.remove(source.name, in: source.folder.node.identity)
     }
     storage.pending.add(target.name, in: target.folder.node.identity, staged: staged)
   }
@@ -308,6 +335,7 @@ extension MountTree {
       guard storage.pending.isEmpty(FileIdentity(replaced)) else { throw Errno.directoryNotEmpty }
     }
     let moved = try tallyToMove(source, target)
+    let paths = (path(of: source.folder.id, source.name), path(of: target.folder.id, target.name))
     func change() throws(Errno) {
       try Sys.rename(source.name, in: source.folder.descriptor, to: target.name, in: target.folder.descriptor)
     }
@@ -320,6 +348,7 @@ extension MountTree {
     nodes.renamed(
       identity, from: (source.folder.id, source.name),
       to: Node(place: target.place, parent: target.folder.id, name: target.name, identity: identity))
+    storage.pending.foldersMoved([paths], in: try storage.staging.folder)
     storage.ledger.folderMoved()
     if let moved { storage.ledger.move(moved.tally, from: moved.from, to: moved.to, in: moved.area) }
     if case .user(let area) = target.place {

@@ -9,7 +9,7 @@ internal import SystemPackage
 extension MountTree {
   /// - Parameter staged: the names, in the staging folder, of open files that have no other yet.
   func takeOver(_ heritage: Heritage, staged: [FileIdentity: FileName], _ intents: RenameIntents) {
-    let undone = settleRenames(intents)
+    let renames = settleRenames(intents)
     for (id, descriptor) in nodes.left {
       guard let stat = try? Sys.stat(descriptor), FileIdentity(stat) == nodes.identity(of: id) else {
         nodes.letGo(id)
@@ -32,22 +32,31 @@ extension MountTree {
         handles.drop(slot)
       }
     }
-    for (slot, intent) in undone {
-      keepName(intent, staged)
+    for (slot, intent, isDone) in renames {
+      keepNames(intent, isDone, staged)
       // Until here a server that follows this one has to find it.
-      intents.end(slot)
+      if isDone { intents.finish(slot) } else { intents.end(slot) }
     }
   }
 
-  /// A staged file that was about to get another name has its old one; the request comes again.
-  private func keepName(_ intent: RenameIntent, _ staged: [FileIdentity: FileName]) {
-    let (name, parent) = (intent.source.name, intent.source.parent)
-    guard let file = staged[intent.identity], let folder = nodes[parent], let place = try? folder.place.child(name),
+  /// A staged file that was about to get another name has its old one; the request comes again. Of two that were
+  /// exchanged, one may still wait for its new one.
+  private func keepNames(_ intent: RenameIntent, _ isDone: Bool, _ staged: [FileIdentity: FileName]) {
+    let (first, second) = isDone ? (intent.target, intent.source) : (intent.source, intent.target)
+    if !isDone || intent.exchanged != nil { keepName(first, of: intent.identity, staged) }
+    if let other = intent.exchanged { keepName(second, of: other.identity, staged) }
+  }
+
+  private func keepName(_ side: RenameIntent.Side, of identity: FileIdentity, _ staged: [FileIdentity: FileName]) {
+    let (name, parent) = (side.name, side.parent)
+    guard let file = staged[identity], let folder = nodes[parent], let place = try? folder.place.child(name),
       // It may have its new name already, by a handle.
       !storage.pending.has(file), storage.pending.staged(name, in: folder.identity) == nil,
       let staging = try? storage.staging,
       let stat = try? Sys.stat(file, in: staging.folder)
     else { return }
+    // What nobody writes and is no tool's temporary file had its name in the storage root, and has it again.
+    if !place.isWorkName, (try? giveBack(name, in: parent, to: file, in: staging.folder)) != nil { return }
     let descriptor = try? SharedDescriptor(Sys.openPath(file, in: staging.folder))
     if let descriptor { Staging.setOrigin(path(of: parent, name), of: descriptor.raw) }
     storage.pending.add(name, in: folder.identity, staged: file)
@@ -56,31 +65,42 @@ extension MountTree {
       Tally(size: Int64(stat.st_size), count: 1), to: account(of: place, in: parent), in: nil)
   }
 
+  private func giveBack(
+    _ name: FileName, in parent: NodeID, to staged: FileName, in staging: SharedDescriptor
+  ) throws(Errno) {
+    let file = SharedDescriptor(try Sys.open(staged, in: staging, O_RDONLY))
+    try Sys.synchronizeData(file)
+    try Sys.rename(staged, in: staging, to: name, in: try descriptor(of: parent), flags: Staging.noReplace)
+    Staging.removeOrigin(of: file)
+  }
+
   /// A rename that was under way was carried out, or was not; the nodes are to know.
   ///
-  /// - Returns: those that were not.
-  private func settleRenames(_ intents: RenameIntents) -> [(slot: Int, intent: RenameIntent)] {
-    var undone: [(slot: Int, intent: RenameIntent)] = []
+  /// - Returns: those that were under way.
+  private func settleRenames(_ intents: RenameIntents) -> [(slot: Int, intent: RenameIntent, isDone: Bool)] {
+    var settled: [(slot: Int, intent: RenameIntent, isDone: Bool)] = []
     for (slot, intent) in intents.all {
       if !intent.isDone {
-        guard isDone(intent) else {
-          undone.append((slot, intent))
-          continue
-        }
+        let isDone = isDone(intent)
+        settled.append((slot, intent, isDone))
+        guard isDone else { continue }
         renamed(intent.identity, intent.source, intent.target, intent.place)
         if let other = intent.exchanged { renamed(other.identity, intent.target, intent.source, other.place) }
-        intents.finish(slot)
       }
       renames.noteDone(intent.request)
     }
-    return undone
+    return settled
   }
 
+  /// Whether one of the two has its new name.
   private func isDone(_ intent: RenameIntent) -> Bool {
-    guard let folder = try? descriptor(of: intent.target.parent),
-      let stat = try? Sys.stat(intent.target.name, in: folder)
-    else { return false }
-    return FileIdentity(stat) == intent.identity
+    func has(_ side: RenameIntent.Side, _ identity: FileIdentity) -> Bool {
+      guard let folder = try? descriptor(of: side.parent), let stat = try? Sys.stat(side.name, in: folder) else {
+        return false
+      }
+      return FileIdentity(stat) == identity
+    }
+    return has(intent.target, intent.identity) || intent.exchanged.map { has(intent.source, $0.identity) } ?? false
   }
 
   private func renamed(

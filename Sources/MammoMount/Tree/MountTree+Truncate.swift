@@ -15,8 +15,7 @@ extension MountTree {
     }
     switch record.place {
     case .marker: throw StorageError.reserved(".complete")
-    case .chunk: try session(of: record.parent).checkReceiving()
-    case .image, .work, .sessionWork, .workspaceEntry: break
+    case .chunk, .image, .work, .sessionWork, .workspaceEntry: break
     case .root, .rootStats, .rootErrors, .area, .user, .year, .month, .userStats, .temp, .uploads, .session,
       .sessionStats, .workspace:
       throw Errno.isDirectory
@@ -25,14 +24,22 @@ extension MountTree {
     // By a descriptor that may write; one for reading, or for the name alone, may not.
     let writer = inode?.booking.withLock { $0.handles.values.first { $0.isWriter }?.descriptor }
     let file = try writer ?? SharedDescriptor(try Sys.reopen(target, record.place == .chunk ? O_RDWR : O_WRONLY))
-    let chunk =
-      if let inode { inode.chunk } else {
-        record.place == .chunk ? try session(of: record.parent).file(record.identity, file) : nil
-      }
-    try truncate(id, record.identity, chunk, by: file, to: size)
-    if record.place == .chunk, !nodes.isOrphan(id) {
-      let session = try session(of: record.parent)
-      session.saved(record.name, size: size, place: handles.inode(of: id)?.chunk?.place)
+    guard record.place == .chunk else { return try truncate(id, record.identity, inode?.chunk, by: file, to: size) }
+    let chunk = try inode.map { $0.chunk } ?? session(of: record.parent).file(record.identity, file)
+    try truncateChunk(id, chunk, by: file, to: size)
+  }
+
+  /// Truncates a chunk while no completion looks at it.
+  func truncateChunk(_ id: NodeID, _ chunk: ChunkFile?, by file: SharedDescriptor, to size: Int64) throws {
+    let record = try node(id)
+    let session = try session(of: record.parent)
+    try session.changing {
+      try truncate(id, record.identity, chunk, by: file, to: size)
+      // One that waits for its name is no chunk of the session's yet.
+      guard let now = nodes[id], now.place == .chunk, !nodes.isOrphan(id),
+        let folder = nodes.identity(of: now.parent), storage.pending.staged(now.name, in: folder) == nil
+      else { return }
+      session.saved(now.name, size: size, place: chunk?.place)
     }
   }
 

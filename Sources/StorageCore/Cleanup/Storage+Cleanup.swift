@@ -47,7 +47,9 @@ extension Storage {
     var count = 0
     for session in uploads.all {
       let activity = session.activity
-      guard let since = activity.completeSince, moment.subtractingClamped(since) >= linger, !isOpen(session) else { continue }
+      guard let since = activity.completeSince, moment.subtractingClamped(since) >= linger, !isOpen(session) else {
+        continue
+      }
       do throws(Errno) {
         if try removeSession(session, ifIdleSince: activity.last) != nil { count += 1 }
       } catch {

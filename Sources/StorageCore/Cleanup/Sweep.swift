@@ -76,6 +76,10 @@ struct Sweep {
         let gone = attempt(key.name.description, &report) { () throws(Errno) in
           try storage.gate.changing { () throws(Errno) in
             try storage.names.holding(key.folder) { () throws(Errno) in
+              // Another may have its name by now, or somebody may use it.
+              guard storage.pending.staged(key.name, in: key.folder) == staged,
+                let now = try? Sys.stat(staged, in: staging.folder), isIdle(now), !isOpen(now)
+              else { return false }
               let isGone = try storage.removePending(key.name, in: key.folder)
               storage.observer?.changed(key.name, in: key.folder)
               return isGone
@@ -133,14 +137,19 @@ struct Sweep {
             _ = storage.observer?.unlinked(FileIdentity(try Sys.stat(held)), held, by: .deleted)
             return true
           }
-          // Another file may have been put in its place, or somebody may have opened it.
-          guard let now = try? Sys.stat(name, in: folder), FileIdentity(now) == FileIdentity(stat), isIdle(now),
-            !isOpen(now)
+          // Another file may have been put in its place.
+          guard let now = try? Sys.stat(name, in: folder), FileIdentity(now) == FileIdentity(stat), isIdle(now)
           else { return false }
-          _ = try storage.losing(name, in: folder, here, from: .temp) { () throws(Errno) in
-            try Sys.unlink(name, in: folder)
+          do throws(Errno) {
+            _ = try storage.losing(name, in: folder, here, from: .temp) { () throws(Errno) in
+              // With its lock: somebody may have opened it.
+              if isOpen(now) { throw .resourceBusy }
+              try Sys.unlink(name, in: folder)
+            }
+            return true
+          } catch .resourceBusy {
+            return false
           }
-          return true
         }
       }
       storage.observer?.changed(name, in: here)

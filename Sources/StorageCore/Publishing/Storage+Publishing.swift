@@ -16,15 +16,15 @@ extension Storage {
     var late: StorageError?
     let source = if let source { source } else { try staging.folder }
     var changes: [(FileName, FileIdentity)] = []
+    // Folders that were made stay where the rest is refused.
+    defer {
+      for (name, folder) in changes { observer?.changed(name, in: folder) }
+      observer?.settleChanges()
+    }
     do throws(Errno) {
       try gate.changing { () throws(Errno) in
-        var made: [Int] = []
-        let folder = try root.makeFolders(path.folder, owner: owner) { made.append($0) }
-        changes = try made.map { depth throws(Errno) in
-          (path.names[depth], FileIdentity(try Sys.stat(try root.openFolder(Array(path.names[..<depth])))))
-        }
-        for depth in made { noteUserFolder(path.names, depth) }
-        if !made.isEmpty { ledger.folderMoved() }
+        let made = try makeFolders(of: path, owner, &changes)
+        let folder = try root.openFolder(path.folder)
         let folderRaw = folder.raw
         let identity = FileIdentity(try Sys.stat(folder))
         let stat = try Sys.stat(descriptor)
@@ -62,8 +62,6 @@ extension Storage {
     } catch {
       throw .system(error, doing: "putting \(path) in place")
     }
-    for (name, folder) in changes { observer?.changed(name, in: folder) }
-    observer?.settleChanges()
     return late
   }
 
@@ -136,6 +134,35 @@ extension Storage {
     let size = observer?.unlinked(identity, held, by: loss) ?? Int64(stat.st_size)
     ledger.recordEnd(of: identity, Tally(size: size, count: 1), in: account, folder)
     return true
+  }
+
+  /// Makes what is missing of the folders on the way to a file.
+  ///
+  /// - Parameter changes: what was made, and where, is added, also where more is refused.
+  /// - Returns: how deep what was made is.
+  private func makeFolders(
+    of path: StoragePath, _ owner: Owner, _ changes: inout [(FileName, FileIdentity)]
+  ) throws(Errno) -> [Int] {
+    // With the lock that rmdir of a user's folder takes: whether there is one and whether it is counted is one thing.
+    let area = FileIdentity(try Sys.stat(try root.openFolder(Array(path.names[..<1]))))
+    return try names.holding(area) { () throws(Errno) in
+      var made: [Int] = []
+      let result: Result<Void, Errno>
+      do throws(Errno) {
+        _ = try root.makeFolders(path.folder, owner: owner) { made.append($0) }
+        result = .success(())
+      } catch {
+        result = .failure(error)
+      }
+      for depth in made {
+        let parent = try root.openFolder(Array(path.names[..<depth]))
+        changes.append((path.names[depth], FileIdentity(try Sys.stat(parent))))
+        noteUserFolder(path.names, depth)
+      }
+      if !made.isEmpty { ledger.folderMoved() }
+      try result.get()
+      return made
+    }
   }
 
   private func noteUserFolder(_ names: [FileName], _ depth: Int) {

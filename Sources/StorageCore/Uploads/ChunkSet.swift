@@ -15,8 +15,12 @@ struct ChunkSet: Sendable {
   /// The indexes of those that are not there.
   private var unplaced: Set<UInt64> = []
   private(set) var spelling: ChunkIndex.Spelling?
-  /// Bytes in all chunks.
-  private(set) var bytes: Int64 = 0
+  /// Bytes in all chunks. Sparse ones can say that they have 8 EiB each: the sum wraps around then, so that it is right
+  /// again when those go.
+  private var sum: Int64 = 0
+
+  /// The same, where it wrapped around the largest number.
+  var bytes: Int64 { sum < 0 ? .max : sum }
 
   var count: Int { chunks.count }
 
@@ -40,7 +44,7 @@ struct ChunkSet: Sendable {
     let before = chunks.updateValue(chunk, forKey: index.value)
     spelling = index.spelling
     guard before != chunk else { return }
-    bytes = bytes.subtractingClamped(before?.size ?? 0).addingClamped(size)
+    sum = sum &- (before?.size ?? 0) &+ size
     if place == nil, size > 0 { unplaced.insert(index.value) } else { unplaced.remove(index.value) }
     if before != nil { placement.removed(index.value, in: chunks) }
     placement.saved(index.value, size: size, in: chunks)
@@ -54,7 +58,7 @@ struct ChunkSet: Sendable {
 
   mutating func remove(_ index: ChunkIndex) {
     guard let chunk = chunks.removeValue(forKey: index.value) else { return }
-    bytes = bytes.subtractingClamped(chunk.size)
+    sum = sum &- chunk.size
     unplaced.remove(index.value)
     placement.removed(index.value, in: chunks)
     if chunks.isEmpty { spelling = nil }

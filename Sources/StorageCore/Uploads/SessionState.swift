@@ -167,10 +167,9 @@ struct SessionState: Sendable {
 
   var hasEnded: Bool { if case .ended = phase { true } else { false } }
 
-  /// A chunk has no name any more. Whoever still has it open writes to a file without a name.
+  /// A chunk has no name any more. Whoever still has it open is told apart: by then the name may have other writers.
   mutating func removed(_ chunk: FileName) {
     if let index = try? ChunkIndex(chunk), chunks.chunks[index.value]?.name == chunk { chunks.remove(index) }
-    writers[chunk] = nil
   }
 
   mutating func finish(_ record: CompletionRecord, _ unfinished: UnfinishedCompletion? = nil, at moment: Int64) {

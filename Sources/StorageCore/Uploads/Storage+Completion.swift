@@ -123,7 +123,7 @@ extension Storage {
     try StorageError.wrap("noting the result of a session") { () throws(Errno) in
       let note = try staging.create(origin: Origin.disposable, flags: O_RDWR, mode: mode_t(Layout.fileMode))
       do throws(Errno) {
-        try Self.write(record, to: note.descriptor, owner)
+        try Self.write(record, to: note.descriptor, owner, in: folder)
         let inode = try Sys.stat(assembly.file).st_ino
         // Without attributes the next start compares sizes.
         try? Sys.setExtendedAttribute(Layout.inodeAttribute, of: note.descriptor, to: Array("\(inode)".utf8))
@@ -162,7 +162,7 @@ extension Storage {
       let identity = FileIdentity(try Sys.stat(folder))
       let note = try staging.create(origin: Origin.disposable, flags: O_RDWR, mode: mode_t(Layout.fileMode))
       do throws(Errno) {
-        try Self.write(record, to: note.descriptor, owner)
+        try Self.write(record, to: note.descriptor, owner, in: folder)
         try gate.changing { () throws(Errno) in
           try Sys.rename(
             note.name, in: staging.folder, to: Layout.result, in: folder, flags: lx_RENAME_NOREPLACE)
@@ -177,10 +177,11 @@ extension Storage {
   }
 
   private static func write(
-    _ record: CompletionRecord, to file: SharedDescriptor, _ owner: Owner
+    _ record: CompletionRecord, to file: SharedDescriptor, _ owner: Owner, in folder: SharedDescriptor
   ) throws(Errno) {
     try Sys.writeAll(file, at: 0, record.json)
-    try Sys.give(file, to: owner)
+    let group = try Root.inheritedGroup(of: folder.raw) ?? owner.group
+    try Sys.give(file, to: Owner(user: owner.user, group: group))
     Staging.removeOrigin(of: file)
   }
 

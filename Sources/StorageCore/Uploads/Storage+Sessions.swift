@@ -1,5 +1,5 @@
 internal import CLinux
-internal import Glibc
+package import Glibc
 package import SystemPackage
 
 /// Chunked uploads, for programs that use the storage as a library.
@@ -53,7 +53,9 @@ extension Storage {
       let late = try publish(
         new.name, new.descriptor.raw, as: path, overwriting: true, owner: .ofThisProcess)
       session.saved(path.fileName, size: writer.size, place: chunk.place)
-      try StorageError.wrap(doing) { () throws(Errno) in try replaced?.vacate() }
+      if let replaced {
+        try StorageError.wrap(doing) { () throws(Errno) in try replaced.vacate(isOpen: replaced.isOpen) }
+      }
       if let late { throw late }
     } catch {
       // The error that matters is the one that is thrown; what stays staged goes at the next start.
@@ -172,10 +174,32 @@ extension Storage {
       let stat = try Sys.stat(held)
       try staging.discard(staged)
       pending.remove(name, in: folder)
-      pending.forgetFailure(staged, held)
-      let size = observer?.unlinked(file, held, by: loss) ?? Int64(stat.st_size)
-      ledger.record(Tally() - Tally(size: size, count: 1), to: account, in: nil)
+      lost(staged, stat, held, from: account, by: loss)
     }
     return true
+  }
+
+  /// Another file has the name that a file was waiting for. That is done, whatever comes of this. The caller holds the
+  /// file's lock.
+  package func removedPending(
+    _ staged: FileName, _ stat: stat, _ held: SharedDescriptor, from account: Account, by loss: NameLoss
+  ) throws(StorageError) {
+    let staging = try staging
+    do throws(Errno) {
+      try staging.discard(staged)
+    } catch {
+      refusals.add(
+        operation: "rename", path: Layout.path([Layout.privateFolder, Layout.staging]), errno: error,
+        advice: "what was replaced is left there; the next mount puts it into the workspace")
+    }
+    lost(staged, stat, held, from: account, by: loss)
+  }
+
+  private func lost(
+    _ staged: FileName, _ stat: stat, _ held: SharedDescriptor, from account: Account, by loss: NameLoss
+  ) {
+    pending.forgetFailure(staged, held)
+    let size = observer?.unlinked(FileIdentity(stat), held, by: loss) ?? Int64(stat.st_size)
+    ledger.record(Tally() - Tally(size: size, count: 1), to: account, in: nil)
   }
 }

@@ -83,27 +83,26 @@ package final class UploadSession: Sendable {
   package func checkRenaming(_ source: FileName?, to chunk: FileName) throws(StorageError) {
     try state.withLock { state throws(StorageError) in
       var after = state
-      if let source { after.removed(source) }
+      if let source {
+        after.removed(source)
+        after.writers[source] = nil
+      }
       try after.checkWriting(chunk)
     }
   }
 
-  /// A file that is being written became a chunk by a rename.
-  package func adopted(_ chunk: FileName) {
-    state.change { $0.writers[chunk, default: SessionState.Writers()].open += 1 }
+  /// A file that is being written became a chunk by a rename, or became another.
+  ///
+  /// - Parameter isClosing: its process has closed it already.
+  package func adopted(_ chunk: FileName, isClosing: Bool) {
+    state.change { state in
+      state.writers[chunk, default: SessionState.Writers()].open += 1
+      if isClosing { state.closing(chunk, true) }
+    }
   }
 
   /// Something happens in it that is no change of a chunk.
   package func touched() { state.change { $0.lastActivity = Clock.now() } }
-
-  /// A chunk has another name; whoever writes to it goes on.
-  package func renamed(_ source: FileName, to target: FileName) {
-    state.change { state in
-      let writers = state.writers[source]
-      state.removed(source)
-      if let writers { state.writers[target] = writers }
-    }
-  }
 
   /// Does what takes bytes away from the session; no completion begins meanwhile, and none is under way.
   ///

@@ -93,26 +93,42 @@ struct UsageCounter {
     }
     return 1
   }
+}
 
-  /// The sum of a folder's tree.
-  static func sum(of name: FileName, in parent: CInt) throws(Errno) -> Tally {
+extension Storage {
+  /// What is booked for the images in a folder's tree, for a rename that takes it from one user to another. A walk, by a
+  /// caller that is within the gate, alone.
+  package func tally(below name: FileName, in parent: CInt) throws(StorageError) -> Tally {
+    try StorageError.wrap("counting \(name)") { () throws(Errno) in
+      var folders = Set<FileIdentity>()
+      var tally = try tally(below: name, in: parent, &folders)
+      guard let staging = try? staging else { return tally }
+      for (key, staged) in pending.everything where folders.contains(key.folder) && !key.name.isHidden {
+        tally += booked(try Sys.stat(staged, in: staging.folder))
+      }
+      return tally
+    }
+  }
+
+  private func tally(
+    below name: FileName, in parent: CInt, _ folders: inout Set<FileIdentity>
+  ) throws(Errno) -> Tally {
     let folder = try Sys.openFolder(name, in: parent)
+    folders.insert(FileIdentity(try Sys.stat(folder)))
     var tally = Tally()
     for entry in try FolderStream.all(of: folder.raw) {
       let stat = try Sys.stat(entry.name, in: folder)
       if stat.isFolder {
-        tally += try sum(of: entry.name, in: folder.raw)
-      } else if stat.isRegularFile {
-        tally += Tally(size: Int64(stat.st_size), count: 1)
+        tally += try self.tally(below: entry.name, in: folder.raw, &folders)
+      } else if stat.isRegularFile, !entry.name.isHidden {
+        tally += booked(stat)
       }
     }
     return tally
   }
-}
 
-extension Storage {
-  /// What a folder's tree holds, for a rename that takes it from one user to another. A walk.
-  package func tally(below name: FileName, in parent: CInt) throws(StorageError) -> Tally {
-    try StorageError.wrap("counting \(name)") { () throws(Errno) in try UsageCounter.sum(of: name, in: parent) }
+  /// What the ledger has for a file.
+  private func booked(_ stat: stat) -> Tally {
+    Tally(size: observer?.bookedSize(FileIdentity(stat)) ?? Int64(stat.st_size), count: 1)
   }
 }

@@ -86,6 +86,8 @@ package final class ChunkFile: Sendable {
         state.size = max(state.size, end)
         return
       }
+      // The image's bytes are nobody's to change: who still has a chunk of it was to be waited for.
+      guard !data.isSealed else { throw .ioError }
       if state.edgesAreNoted { data.keep(file) }
       state.edgesAreNoted = false
       try Sys.writeAll(file, at: place + offset, bytes)

@@ -110,6 +110,9 @@ final class SessionData: Sendable {
     }
   }
 
+  /// Whether a completion is using it, or has used it.
+  var isSealed: Bool { state.withLock { $0.isSealed } }
+
   /// The completion was given up.
   func unseal() { state.withLock { $0.isSealed = false } }
 

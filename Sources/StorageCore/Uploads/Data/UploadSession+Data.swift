@@ -41,10 +41,10 @@ extension UploadSession {
 /// Who has a place in the data file that another chunk may soon have.
 package struct PlaceOccupant {
   package let file: ChunkFile
-  let isOpen: Bool
+  package let isOpen: Bool
 
   /// Gives the place back. Whoever has the chunk open goes on with the bytes, which it has itself then.
-  package func vacate() throws(Errno) {
+  package func vacate(isOpen: Bool) throws(Errno) {
     if isOpen { try file.bringHome() } else { try file.discard() }
   }
 }
