@@ -41,6 +41,29 @@ struct CleanupTests {
     try m.expectStatsAsWalked(sourceLocation: sourceLocation)
   }
 
+  @Test("A file of the workspace that is open is in use, whoever else has closed it", .needs("python3"))
+  func closedByChild() throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        path, image = M + "/temp/processing/a", M + "/images/user-7/2026/11/a.dcm"
+        file = os.open(path, os.O_CREAT | os.O_WRONLY)
+        os.write(file, b"half")
+        os.close(os.dup(file))
+        os.utime(path, (1600000000, 1600000000))
+        subprocess.run([os.environ["B"], "cleanup", M, "--older-than", "1"], check=True)
+        assert os.path.exists(path)
+        os.rename(path, image)
+        assert not os.path.exists(image.replace(M, R))
+        os.write(file, b", whole")
+        os.close(file)
+        assert get(image.replace(M, R)) == b"half, whole"
+        """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test("At mount, idle files and sessions go, and what is young or an image stays")
   func atMount() throws {
     try withoutMount { m in

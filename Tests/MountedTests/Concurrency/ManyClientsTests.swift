@@ -157,6 +157,33 @@ struct ManyClientsTests {
         """#)
   }
 
+  @Test("Of two that close the same new file at once, one close gives it its name")
+  func closedTogether() throws {
+    try inMount(
+      #"""
+      month = M + "/images/user-7/2026/11"
+      for turn in range(100):
+          path = f"{month}/{turn}.dcm"
+          made, opened = os.pipe(), os.pipe()
+
+          def client(number):
+              if number == 0:
+                  file = os.open(path, os.O_CREAT | os.O_WRONLY)
+                  os.write(file, b"x")
+                  os.write(made[1], b"x")
+                  os.read(opened[0], 1)
+              else:
+                  os.read(made[0], 1)
+                  file = os.open(path, os.O_WRONLY)
+                  os.write(opened[1], b"x")
+              os.close(file)
+
+          together(2, client)
+          assert os.path.exists(path.replace(M, R)), turn
+          for end in made + opened: os.close(end)
+      """#)
+  }
+
   @Test("A file that is truncated while its last close is being dealt with is counted as it is", .needs("strace"))
   func truncatedAfterClose() throws {
     try withMount { m in

@@ -203,6 +203,31 @@ struct FailedWriteTests {
     }
   }
 
+  @Test("a rename of it that is refused leaves what is in the way", arguments: ["being written", "published"])
+  func inTheWay(target: String) throws {
+    try withSmallDisk { m in
+      try m.python(
+        Self.filling + "\n" + #"""
+          work, image = month + "/.a.dcm.Ab12Cd", month + "/a.dcm"
+          fill_but(11)
+          fd = new(work)
+          os.write(fd, b"half")
+          free(); fill()
+          refused(errno.ENOSPC, os.write, fd, bytes(100000))
+          refused(errno.ENOSPC, os.close, fd)
+          free()
+          other = new(image)
+          os.write(other, b"whole")
+          if os.environ["TARGET"] == "published": os.close(other)
+          refused(errno.ENOSPC, os.rename, work, image)
+          if os.environ["TARGET"] != "published": os.close(other)
+          for root in (M, R): assert get(image.replace(M, root)) == b"whole"
+          os.unlink(work)
+          """#, ["TARGET": target])
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test("a file with a work name that was emptied and written anew is whole, whoever served it meanwhile")
   func workNameAnew() throws {
     try withSmallDisk { m in

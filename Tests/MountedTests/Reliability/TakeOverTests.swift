@@ -290,6 +290,31 @@ struct TakeOverTests {
     }
   }
 
+  @Test("Of two names that are exchanged while the server is killed, none is lost")
+  func exchangeCutOff() throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        month = M + "/images/user-7/2026/11"
+        put(month + "/a.dcm", b"image" * 1000)
+        put(month + "/.work", b"work" * 1000)
+        killing = killed_at("linkat")
+        renameat2(month + "/a.dcm", month + "/.work", EXCHANGE)
+        killing.wait()
+        def look():
+            assert get(month + "/a.dcm") == get(month.replace(M, R) + "/a.dcm") == b"work" * 1000
+            assert get(month + "/.work") == b"image" * 1000
+        look()
+        crash()
+        look()
+        os.unlink(month + "/.work")
+        assert get(M + "/.errors") == b"", get(M + "/.errors")
+        """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test("A temporary file keeps its name also where the next server is killed, too, as it begins", .needs("strace"))
   func takeOverCutOff() throws {
     try withMount { m in

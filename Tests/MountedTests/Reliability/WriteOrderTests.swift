@@ -88,6 +88,27 @@ struct WriteOrderTests {
       """#)
   }
 
+  @Test("Of a user's folder that a refused upload has made everybody is told")
+  func madeFolders() throws {
+    try withMount { m in
+      try m.python(
+        #"""
+        session, image = M + "/temp/uploads/s", M + "/images/user-9/2026/11/a.dcm"
+        os.mkdir(session)
+        put(session + "/chunk_0", bytes(10000))
+        assert not os.path.exists(M + "/images/user-9")
+        def mark(): put(session + "/.complete", b"images/user-9/2026/11/a.dcm")
+        tracer = traced(
+            server(), "-o", D + "/trace", "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=ENOSPC:when=1+")
+        refused(errno.ENOSPC, mark)
+        tracer.terminate(); tracer.wait()
+        mark()
+        assert get(image) == bytes(10000)
+        """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test(
     "An upload whose name the disk did not take keeps its chunks, and the same marker again brings it there",
     arguments: ["images/user-7/2026/11/a.dcm", ""])

@@ -24,6 +24,55 @@ struct RenameTests {
     }
   }
 
+  @Test("A folder takes its temporary files along, also for the next mount", arguments: ["rename", "exchange"])
+  func workNames(by: String) throws {
+    try withMount { m in
+      try m.python(
+        #"""
+        one, other = M + "/images/user-1", M + "/images/user-2"
+        os.makedirs(one + "/2026/11")
+        put(one + "/2026/11/.work", b"work")
+        if os.environ["BY"] == "rename": os.rename(one, other)
+        else:
+            os.makedirs(other + "/2026/11")
+            put(other + "/2026/11/.other", b"other")
+            renameat2(one, other, EXCHANGE)
+        """#, ["BY": by])
+      try m.remount()
+      #expect(try Files.text(m["images/user-2/2026/11/.work"]) == "work")
+      if by == "exchange" { #expect(try Files.text(m["images/user-1/2026/11/.other"]) == "other") }
+      #expect(try Files.text(m[".errors"]).isEmpty)
+      try m.sh("rm \"$M\"/images/user-*/2026/11/.[a-z]*")
+      try m.expectStatsAsWalked()
+    }
+  }
+
+  @Test("What moves from one user to another takes along what is booked for it, open or new as it may be")
+  func figures() throws {
+    try withMount { m in
+      try m.python(
+        #"""
+        import json
+        year, other = M + "/images/user-1/2026", M + "/images/user-2"
+        os.makedirs(year + "/11"); os.mkdir(other)
+        put(year + "/11/a.dcm", b"x" * 1000)
+        put(year + "/11/.work", b"x" * 10)
+        grown = os.open(year + "/11/a.dcm", os.O_WRONLY | os.O_APPEND)
+        os.write(grown, b"x" * 50000)
+        new = os.open(year + "/11/b.dcm", os.O_CREAT | os.O_WRONLY)
+        os.write(new, b"x" * 7000)
+        os.rename(year, other + "/2026")
+        os.close(grown); os.close(new)
+        def figures(user):
+            stats = json.loads(get(f"{M}/images/{user}/.stats"))
+            return stats["images"]["size"], stats["images"]["count"]
+        os.unlink(other + "/2026/11/.work")
+        assert figures("user-1") == (0, 0) and figures("user-2") == (58000, 2), (figures("user-1"), figures("user-2"))
+        """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test("A rename from the workspace into a month folder publishes a file in one step")
   func publishing() throws {
     try withMount { m in
