@@ -15,12 +15,11 @@ struct ChunkSet: Sendable {
   /// The indexes of those that are not there.
   private var unplaced: Set<UInt64> = []
   private(set) var spelling: ChunkIndex.Spelling?
-  /// Bytes in all chunks. Sparse ones can say that they have 8 EiB each: the sum wraps around then, so that it is right
-  /// again when those go.
-  private var sum: Int64 = 0
+  // Sparse chunks can say that they have 8 EiB each.
+  private var sum: Int128 = 0
 
-  /// The same, where it wrapped around the largest number.
-  var bytes: Int64 { sum < 0 ? .max : sum }
+  /// Bytes in all chunks, or as many as a number can say.
+  var bytes: Int64 { Int64(clamping: sum) }
 
   var count: Int { chunks.count }
 
@@ -44,7 +43,7 @@ struct ChunkSet: Sendable {
     let before = chunks.updateValue(chunk, forKey: index.value)
     spelling = index.spelling
     guard before != chunk else { return }
-    sum = sum &- (before?.size ?? 0) &+ size
+    sum += Int128(size) - Int128(before?.size ?? 0)
     if place == nil, size > 0 { unplaced.insert(index.value) } else { unplaced.remove(index.value) }
     if before != nil { placement.removed(index.value, in: chunks) }
     placement.saved(index.value, size: size, in: chunks)
@@ -58,7 +57,7 @@ struct ChunkSet: Sendable {
 
   mutating func remove(_ index: ChunkIndex) {
     guard let chunk = chunks.removeValue(forKey: index.value) else { return }
-    sum = sum &- chunk.size
+    sum -= Int128(chunk.size)
     unplaced.remove(index.value)
     placement.removed(index.value, in: chunks)
     if chunks.isEmpty { spelling = nil }

@@ -4,6 +4,24 @@ import Testing
 /// The tools that people copy files with.
 @Suite("Tools of the shell", .mounting, .timeLimit(.minutes(5)))
 struct CopyingToolTests {
+  @Test("dd with direct I/O brings in a file of any length, over one that is there, too")
+  func directTail() throws {
+    try withMount { m in
+      try m.month()
+      try Files.write(Bytes.pattern(300_001), to: m.beside("in.dcm"))
+      try m.sh(
+        """
+        for place in images/user-7/2026/11/a.dcm temp/processing/a; do
+          for turn in 1 2; do
+            dd if="$D/in.dcm" of="$M/$place" bs=4096 oflag=direct status=none
+            cmp "$D/in.dcm" "$R/$place"
+          done
+        done
+        """)
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test("cp, cp -p, cp -r, cp -a, mv, install, dd, tee and redirections bring files in and out unchanged")
   func basics() throws {
     try withMount { m in

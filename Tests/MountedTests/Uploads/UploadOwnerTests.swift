@@ -45,6 +45,7 @@ struct UploadOwnerTests {
         """)
       for path in [
         "images/user-7/2026/11/a.dcm", "thumbnails/user-7/2026/11/a_thumb.jpg", "images/user-7/2026/11/b.dcm",
+        "temp/uploads/s/.complete",
       ] {
         #expect(try Files.stat(m.stored(path)).st_gid == 4242, "\(path)")
       }

@@ -20,6 +20,19 @@ struct ChunkSetTests {
       try set(["chunk_zaaa", "chunk_yz", "chunk_aa"]).inOrder.map(\.name) == ["chunk_aa", "chunk_yz", "chunk_zaaa"])
   }
 
+  @Test("a sum that no number holds is the largest there is, and right again once it fits")
+  func enormous() throws {
+    var set = try set(["chunk_0", "chunk_1", "chunk_2"], size: .max)
+    #expect(set.bytes == .max)
+    try set.remove(ChunkIndex("chunk_0"))
+    set.save("chunk_1", try set.check("chunk_1"), size: 5, place: nil)
+    set.save("chunk_2", try set.check("chunk_2"), size: 6, place: nil)
+    #expect(set.bytes == 11)
+    try set.remove(ChunkIndex("chunk_1"))
+    try set.remove(ChunkIndex("chunk_2"))
+    #expect(set.bytes == 0)
+  }
+
   @Test("a second spelling of an index that is there is EEXIST")
   func spelledTwice() throws {
     let set = try set(["chunk_7"])
