@@ -178,15 +178,24 @@ extension MountTree {
       if let backing = last.backing { notifier?.unregisterBacking(backing) }
       if last.booking.withLock({ $0.isUnlinked }) { remember(file.descriptor, for: last.node) }
     }
-    let (chunk, wasClosing) = file.state.withLock { ($0.chunk, $0.isClosing) }
-    guard let chunk else { return }
-    chunk.session.closed(chunk.name, wasClosing: wasClosing)
+    guard let session = leaveSession(file) else { return }
     do {
-      try storage.moveChunks(of: chunk.session)
+      try storage.moveChunks(of: session)
     } catch {
       // They stay where they are, and a completion copies them.
       noteUnattended(error, "close", node)
     }
+  }
+
+  /// An open that has left the table is no writer of a session's any more; returns the session.
+  @discardableResult
+  func leaveSession(_ file: OpenFile) -> UploadSession? {
+    let (chunk, wasClosing) = file.state.withLock { state in
+      defer { state.chunk = nil }
+      return (state.chunk, state.isClosing)
+    }
+    if let chunk { chunk.session.closed(chunk.name, wasClosing: wasClosing) }
+    return chunk?.session
   }
 
   /// A writer is about to leave the table: a new file gets its name or is put away, unless another has it open still.

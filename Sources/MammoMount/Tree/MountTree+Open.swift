@@ -38,22 +38,25 @@ extension MountTree {
   ) throws -> OpenedFile {
     let session = try chunk.map { _ in try self.session(of: record.parent) }
     if let chunk { try session?.opened(chunk) }
+    let descriptor: SharedDescriptor
+    let (file, opened): (OpenFile, OpenedFile)
     do {
       let chunk = session.flatMap { session in chunk.map { (session, $0) } }
-      var descriptor = try openByName(id, record, flags)
-      var found = try descriptor.flatMap { try insert(id, record, $0, flags, caller, chunk: chunk) }
+      var found = try openByName(id, record, flags).flatMap { shared in
+        try insert(id, record, shared, flags, caller, chunk: chunk).map { (shared, $0) }
+      }
       if found == nil {
         let reached = try reopen(try reach(id), record.place, flags)
-        descriptor = reached
-        found = try insert(id, record, reached, flags, caller, chunk: chunk)
+        found = try insert(id, record, reached, flags, caller, chunk: chunk).map { (reached, $0) }
       }
-      guard let descriptor, let (file, opened) = found else { throw Errno.staleNFSFileHandle }
-      try finishOpening(id, file, opened.handle, by: descriptor, flags: flags, caller)
-      return opened
+      guard let found else { throw Errno.staleNFSFileHandle }
+      (descriptor, (file, opened)) = found
     } catch {
       if let chunk { session?.closed(chunk, wasClosing: false) }
       throw error
     }
+    try finishOpening(id, file, opened.handle, by: descriptor, flags: flags, caller)
+    return opened
   }
 
   /// What is left to do once an open is in the table; where that fails, it is not open.
@@ -79,6 +82,7 @@ extension MountTree {
       if file.isWriter { finishWriting(file) }
       let last = storage.sizes.holding(file.inode.identity) { handles.release(handle, file) }
       if let backing = last?.backing { notifier?.unregisterBacking(backing) }
+      leaveSession(file)
       throw error
     }
   }

@@ -24,14 +24,8 @@ extension MountTree {
     guard let (id, handle) = handles.opened(by: caller.request) else { return nil }
     switch handle {
     case .file(let file):
-      let chunk = file.state.withLock { $0.chunk }
-      do {
-        // It may not have come to that.
-        try finishOpening(node, file, id, by: file.descriptor, flags: flags, caller)
-      } catch {
-        if let chunk { chunk.session.closed(chunk.name, wasClosing: false) }
-        throw error
-      }
+      // It may not have come to that.
+      try finishOpening(node, file, id, by: file.descriptor, flags: flags, caller)
       return OpenedFile(
         handle: id, service: dataPath.service(of: file.inode, isWriter: file.isWriter), skipsFlush: !file.isWriter)
     case .snapshot: return OpenedFile(handle: id, service: .direct, skipsFlush: true)
