@@ -201,8 +201,11 @@ extension MountTree {
   /// A writer is about to leave the table: a new file gets its name or is put away, unless another has it open still.
   func finishWriting(_ file: OpenFile) {
     do {
-      // Of several at a time, the last to come here is the last writer.
-      file.inode.booking.withLock { _ in file.state.withLock { $0.isReleasing = true } }
+      // Of several at a time, the last to come here is the last writer. With the file's lock: who renames it meanwhile
+      // either has it wait for its name, which is found below, or gives it one.
+      storage.sizes.holding(file.inode.identity) {
+        file.inode.booking.withLock { _ in file.state.withLock { $0.isReleasing = true } }
+      }
       if file.inode.booking.withLock({ $0.failure }) == nil {
         do {
           try publish(file, durably: false, unlessOpen: true)

@@ -46,7 +46,11 @@ extension MountTree {
     guard let id = entry.node, let record = nodes[id] else { throw Errno.staleNFSFileHandle }
     do {
       if let opened = try openedBefore(id, record, flags: flags, caller) { return (entry, opened) }
-      return (entry, try openFile(id, record, flags: flags, caller, chunk: place == .chunk ? name : nil))
+      return (
+        entry,
+        try openFile(
+          id, record, flags: flags, caller, chunk: place == .chunk && flags & O_ACCMODE != O_RDONLY ? name : nil)
+      )
     } catch {
       forget(id, count: 1)
       throw error

@@ -21,12 +21,52 @@ extension MountTree {
       }
     }
     for (side, other) in [(a, target), (b, source)] where other.place != .workspaceEntry { try checkWhole(side) }
-    guard source.place == .chunk || target.place == .chunk else { return try exchange(source, a, target, b) }
+    guard source.place == .chunk || target.place == .chunk else { return try exchange(source, a, target, b, in: nil) }
     guard source.place == target.place, let session = sessionIfAny(source.folder) else {
       throw StorageError.notHere(target.name.description, rule: "a chunk changes places with another chunk only")
     }
     try session.changing {
-      try exchange(source, a, target, b)
+      if a.location.isStaged || b.location.isStaged {
+        // Where the server ends while one of them is in neither place, only a file that is open keeps its part of the
+        // data file.
+        for side in [a, b] where !side.location.isStaged {
+          try storage.occupant(side.location.name, in: side.location.folder.raw, of: session)?.file.bringHome()
+        }
+      }
+      try exchange(source, a, target, b, in: session)
+    }
+  }
+
+  private func exchange(
+    _ source: Side, _ a: (location: Location, stat: stat), _ target: Side, _ b: (location: Location, stat: stat),
+    in session: UploadSession?
+  ) throws {
+    let isStaged = a.location.isStaged || b.location.isStaged
+    for side in [a, b] where side.stat.isRegularFile && !side.location.isStaged {
+      // Either may get an image's name now.
+      if !isStaged { try settle(side.location) }
+      try storage.sizes.holding(FileIdentity(side.stat)) { try storage.staging.forget(FileIdentity(side.stat)) }
+    }
+    try storage.sizes.holding(FileIdentity(a.stat), and: FileIdentity(b.stat)) {
+      let moved = try movement(source, a, target)
+      let back = try movement(target, b, source)
+      if isStaged {
+        try exchangeStaged(source, a, target, b)
+      } else {
+        try Sys.rename(
+          a.location.name, in: a.location.folder.raw, to: b.location.name, in: b.location.folder.raw,
+          flags: lx_RENAME_EXCHANGE)
+      }
+      if a.stat.isFolder || b.stat.isFolder {
+        let paths = (path(of: source.folder.id, source.name), path(of: target.folder.id, target.name))
+        storage.pending.foldersMoved([paths, (paths.1, paths.0)], in: try storage.staging.folder)
+        storage.ledger.folderMoved()
+      }
+      moved()
+      back()
+      renamed(a.stat, source, target)
+      renamed(b.stat, target, source)
+      guard let session else { return }
       for (side, stat) in [(source, b.stat), (target, a.stat)] {
         let inode = handles.inode(FileIdentity(stat))
         if let inode { retarget(inode, to: (session, side.name)) }
@@ -36,33 +76,6 @@ extension MountTree {
           place: storage.place(ofChunk: side.name, in: side.folder.descriptor.raw))
       }
     }
-  }
-
-  private func exchange(
-    _ source: Side, _ a: (location: Location, stat: stat), _ target: Side, _ b: (location: Location, stat: stat)
-  ) throws {
-    let moved = try movement(source, a, target)
-    let back = try movement(target, b, source)
-    if a.location.isStaged || b.location.isStaged {
-      try exchangeStaged(source, a, target, b)
-    } else {
-      if !a.stat.isFolder {
-        // Either may get an image's name now.
-        for side in [a, b] where side.stat.isRegularFile { try settle(side.location, side.stat) }
-      }
-      try Sys.rename(
-        a.location.name, in: a.location.folder.raw, to: b.location.name, in: b.location.folder.raw,
-        flags: lx_RENAME_EXCHANGE)
-    }
-    if a.stat.isFolder || b.stat.isFolder {
-      let paths = (path(of: source.folder.id, source.name), path(of: target.folder.id, target.name))
-      storage.pending.foldersMoved([paths, (paths.1, paths.0)], in: try storage.staging.folder)
-      storage.ledger.folderMoved()
-    }
-    moved()
-    back()
-    renamed(a.stat, source, target)
-    renamed(b.stat, target, source)
   }
 
   /// Where one has no name in the storage root that could be exchanged: both are staged for a moment, and whichever may
@@ -89,7 +102,6 @@ extension MountTree {
       return found.location.name
     }
     let staged = staging.nextName()
-    try storage.sizes.holding(FileIdentity(found.stat)) { try staging.forget(FileIdentity(found.stat)) }
     Staging.setOrigin(path(of: target.folder.id, target.name), of: file.raw)
     try Sys.rename(found.location.name, in: found.location.folder, to: staged, in: staging.folder)
     return staged
@@ -112,11 +124,9 @@ extension MountTree {
     storage.pending.remove(side.name, in: side.folder.node.identity)
   }
 
-  /// Brings a file's bytes onto the disk and takes it off the record of those that are not.
-  private func settle(_ location: Location, _ stat: stat) throws {
-    let file = try Sys.open(location.name, in: location.folder, O_RDONLY)
-    try Sys.synchronizeData(file)
-    try storage.sizes.holding(FileIdentity(stat)) { try storage.staging.forget(FileIdentity(stat)) }
+  /// Brings a file's bytes onto the disk.
+  private func settle(_ location: Location) throws {
+    try Sys.synchronizeData(try Sys.open(location.name, in: location.folder, O_RDONLY))
   }
 
   private func renamed(_ stat: stat, _ from: Side, _ to: Side) {

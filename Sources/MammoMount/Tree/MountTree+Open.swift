@@ -70,11 +70,7 @@ extension MountTree {
       let isWriting = flags & O_ACCMODE != O_RDONLY
       try clearPrivilegesUnseen(id, .file(file), isWriting, caller)
       guard flags & O_TRUNC != 0 else { return }
-      if nodes[id]?.place == .chunk, !nodes.isOrphan(id) {
-        try truncateChunk(id, file.inode.chunk, by: descriptor, to: 0)
-      } else {
-        try truncate(id, file.inode.identity, file.inode.chunk, by: descriptor, to: 0)
-      }
+      try truncate(id, file.inode.identity, file.inode.chunk, by: descriptor, to: 0)
       if caller.user != 0 { try clearPrivileges(id, by: descriptor) }
       if !isWriting { wantDigest(id) }
     } catch {
@@ -150,6 +146,7 @@ extension MountTree {
       }
     }
     var isCutOff = false
+    var isSessionWriter = false
     let inserted = try storage.sizes.holding(identity) { () throws(Errno) -> (file: OpenFile, id: HandleID)? in
       isCutOff = orphans[id]?.isCutOff ?? false || handles.inode(of: id)?.booking.withLock { $0.isCutOff } ?? false
       if isCutOff { return nil }
@@ -180,7 +177,10 @@ extension MountTree {
         let file = OpenFile(
           inode: inode, descriptor: descriptor, isWriter: isWriter, opener: caller.process, record: slot)
         // Who writes to what has no name any more is no writer of the session's.
-        if let chunk, stat.st_nlink > 0 { file.state.withLock { $0.chunk = chunk } }
+        if let chunk, stat.st_nlink > 0 {
+          file.state.withLock { $0.chunk = chunk }
+          isSessionWriter = true
+        }
         return file
       }
     }
@@ -189,9 +189,7 @@ extension MountTree {
       return try storage.names.holding(folder) { throw Errno.staleNFSFileHandle }
     }
     guard let inserted else { return nil }
-    if let chunk, inserted.file.state.withLock({ $0.chunk == nil }) {
-      chunk.0.closed(chunk.1, wasClosing: false)
-    }
+    if let chunk, !isSessionWriter { chunk.0.closed(chunk.1, wasClosing: false) }
     let service = dataPath.service(of: inserted.file.inode, isWriter: isWriter)
     return (inserted.file, OpenedFile(handle: inserted.id, service: service, skipsFlush: !isWriter))
   }

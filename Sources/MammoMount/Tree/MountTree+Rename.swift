@@ -48,6 +48,7 @@ extension MountTree {
       }
       if folder.id == newFolder.id, name == newName { return }
       if first.source.place == .workspaceEntry, case .image = first.target.place, first.stat.isRegularFile {
+        askWriters(of: name, first.stat)
         // Most of the wait for the disk, before the locks.
         try Sys.synchronizeData(try Sys.open(name, in: folder.descriptor, O_RDONLY | O_NONBLOCK))
       }
@@ -190,13 +191,14 @@ extension MountTree {
       account: account(of: source.place, in: source.folder.id),
       folder: found.location.isStaged ? nil : Optional(source.folder.node.identity)
     )
-    let staysStaged = staysStaged(source, found, target)
     let inTheWay = try target.found.map { SharedDescriptor(try Sys.openPath($0.location.name, in: $0.location.folder)) }
     try storage.sizes.holding(identity, and: try inTheWay.map { FileIdentity(try Sys.stat($0)) }) {
       let stat = try Sys.stat(found.location.name, in: found.location.folder)
       let replaced = try inTheWay.map { (stat: try Sys.stat($0), held: $0) }
       let old = target.found?.location
       let replacesOnDisk = old.map { !$0.isStaged } ?? false
+      // With its lock: a release under way gives it the name, or has seen that it has one.
+      let staysStaged = staysStaged(source, found, target)
       try moving(stat, from: before) { [self] in
         (account(of: target.place, in: target.folder.id), staysStaged ? nil : target.folder.node.identity)
       } _: {
@@ -243,7 +245,20 @@ extension MountTree {
   func isBeingWritten(_ stat: stat) -> Bool {
     guard let inode = handles.inode(FileIdentity(stat)) else { return false }
     return inode.booking.withLock { booking in
-      booking.handles.values.contains { file in file.isWriter && !file.state.withLock { $0.isClosing } }
+      booking.handles.values.contains { file in
+        file.isWriter && !file.state.withLock { $0.isClosing || $0.isReleasing }
+      }
+    }
+  }
+
+  /// A file of the workspace is about to become an image. Whether who has it open is done with it was not asked at its
+  /// close, and its release may be on the way.
+  private func askWriters(of name: FileName, _ stat: stat) {
+    guard let inode = handles.inode(FileIdentity(stat)) else { return }
+    let holders = DescriptorHolders(name: name, inode: inode.identity.inode)
+    for file in inode.booking.withLock({ Array($0.handles.values) })
+    where file.isWriter && holders.ofNewFile(closing: file.opener, opener: file.opener, processes) == .none {
+      setClosing(file, true)
     }
   }
 

@@ -10,6 +10,12 @@ extension MountTree {
   /// - Parameter staged: the names, in the staging folder, of open files that have no other yet.
   func takeOver(_ heritage: Heritage, staged: [FileIdentity: FileName], _ intents: RenameIntents) {
     let renames = settleRenames(intents)
+    // A name that was just given away leads to the file that it was given to.
+    let replaced = renames.filter { $0.isDone && $0.intent.exchanged == nil }.map(\.intent)
+    var written = Set<FileIdentity>()
+    for (_, record) in heritage.open where record.isWriter {
+      if let stat = try? Sys.stat(record.descriptor) { written.insert(FileIdentity(stat)) }
+    }
     for (id, descriptor) in nodes.left {
       guard let stat = try? Sys.stat(descriptor), FileIdentity(stat) == nodes.identity(of: id) else {
         nodes.letGo(id)
@@ -23,7 +29,7 @@ extension MountTree {
     open[..<pictures].sort { $0.slot < $1.slot }
     for (slot, record) in open {
       do {
-        try adopt(record, in: slot, staged)
+        try adopt(record, in: slot, staged, replaced)
       } catch {
         // Whoever has it open is told by the errors of its calls.
         logger.error(
@@ -33,7 +39,7 @@ extension MountTree {
       }
     }
     for (slot, intent, isDone) in renames {
-      keepNames(intent, isDone, staged)
+      keepNames(intent, isDone, staged, written)
       // Until here a server that follows this one has to find it.
       if isDone { intents.finish(slot) } else { intents.end(slot) }
     }
@@ -41,22 +47,30 @@ extension MountTree {
 
   /// A staged file that was about to get another name has its old one; the request comes again. Of two that were
   /// exchanged, one may still wait for its new one.
-  private func keepNames(_ intent: RenameIntent, _ isDone: Bool, _ staged: [FileIdentity: FileName]) {
+  ///
+  /// - Parameter written: files that somebody has open for writing.
+  private func keepNames(
+    _ intent: RenameIntent, _ isDone: Bool, _ staged: [FileIdentity: FileName], _ written: Set<FileIdentity>
+  ) {
     let (first, second) = isDone ? (intent.target, intent.source) : (intent.source, intent.target)
-    if !isDone || intent.exchanged != nil { keepName(first, of: intent.identity, staged) }
-    if let other = intent.exchanged { keepName(second, of: other.identity, staged) }
+    func keep(_ side: RenameIntent.Side, _ identity: FileIdentity) {
+      guard let file = staged[identity] else { return }
+      // What nobody writes and is no tool's temporary file had its name in the storage root, and has it again.
+      if !written.contains(identity), (try? giveBack(side, to: file)) ?? false { return }
+      keepName(side, file)
+    }
+    if !isDone || intent.exchanged != nil { keep(first, intent.identity) }
+    if let other = intent.exchanged { keep(second, other.identity) }
   }
 
-  private func keepName(_ side: RenameIntent.Side, of identity: FileIdentity, _ staged: [FileIdentity: FileName]) {
+  private func keepName(_ side: RenameIntent.Side, _ file: FileName) {
     let (name, parent) = (side.name, side.parent)
-    guard let file = staged[identity], let folder = nodes[parent], let place = try? folder.place.child(name),
+    guard let folder = nodes[parent], let place = try? folder.place.child(name),
       // It may have its new name already, by a handle.
       !storage.pending.has(file), storage.pending.staged(name, in: folder.identity) == nil,
       let staging = try? storage.staging,
       let stat = try? Sys.stat(file, in: staging.folder)
     else { return }
-    // What nobody writes and is no tool's temporary file had its name in the storage root, and has it again.
-    if !place.isWorkName, (try? giveBack(name, in: parent, to: file, in: staging.folder)) != nil { return }
     let descriptor = try? SharedDescriptor(Sys.openPath(file, in: staging.folder))
     if let descriptor { Staging.setOrigin(path(of: parent, name), of: descriptor.raw) }
     storage.pending.add(name, in: folder.identity, staged: file)
@@ -65,13 +79,31 @@ extension MountTree {
       Tally(size: Int64(stat.st_size), count: 1), to: account(of: place, in: parent), in: nil)
   }
 
-  private func giveBack(
-    _ name: FileName, in parent: NodeID, to staged: FileName, in staging: SharedDescriptor
-  ) throws(Errno) {
-    let file = SharedDescriptor(try Sys.open(staged, in: staging, O_RDONLY))
+  /// Returns false where it is one that waits for its name.
+  private func giveBack(_ side: RenameIntent.Side, to staged: FileName) throws -> Bool {
+    let staging = try storage.staging
+    let folder = try folder(side.parent)
+    let place = try folder.node.place.child(side.name)
+    let file = SharedDescriptor(try Sys.open(staged, in: staging.folder, O_RDONLY))
+    let pending = storage.pending.staged(side.name, in: folder.node.identity)
+    guard !place.isWorkName, place != .workspaceEntry || pending == nil, pending == nil || pending == staged,
+      pending != nil || !storage.pending.has(staged), PendingFiles.failure(notedOn: file) == nil
+    else { return false }
     try Sys.synchronizeData(file)
-    try Sys.rename(staged, in: staging, to: name, in: try descriptor(of: parent), flags: Staging.noReplace)
+    try Sys.rename(staged, in: staging.folder, to: side.name, in: folder.descriptor, flags: Staging.noReplace)
     Staging.removeOrigin(of: file)
+    let size = Int64(try Sys.stat(file).st_size)
+    if pending != nil {
+      // By who has it open for reading; from here on it is counted where it is.
+      storage.pending.remove(side.name, in: folder.node.identity)
+      let (account, tally) = (account(of: place, in: side.parent), Tally(size: size, count: 1))
+      storage.ledger.record(Tally() - tally, to: account, in: nil)
+      storage.ledger.record(tally, to: account, in: folder.node.identity)
+    }
+    if place == .chunk, let session = sessionIfAny(folder) {
+      session.saved(side.name, size: size, place: storage.place(ofChunk: side.name, in: folder.descriptor.raw))
+    }
+    return true
   }
 
   /// A rename that was under way was carried out, or was not; the nodes are to know.
@@ -111,11 +143,13 @@ extension MountTree {
       to: Node(place: place, parent: to.parent, name: to.name, identity: identity))
   }
 
-  private func adopt(_ record: HandleRecord, in slot: Int, _ staged: [FileIdentity: FileName]) throws {
+  private func adopt(
+    _ record: HandleRecord, in slot: Int, _ staged: [FileIdentity: FileName], _ replaced: [RenameIntent]
+  ) throws {
     let id = HandleID(rawValue: record.id)
     let node = NodeID(rawValue: record.node)
     switch HandleRecord.Kind(rawValue: record.kind) {
-    case .file: try adoptFile(record, node, id, in: slot, staged)
+    case .file: try adoptFile(record, node, id, in: slot, staged, replaced)
     case .folder:
       let folder = try self.node(node)
       let descriptor = SharedDescriptor(Descriptor(owning: record.descriptor))
@@ -136,14 +170,20 @@ extension MountTree {
   }
 
   private func adoptFile(
-    _ record: HandleRecord, _ id: NodeID, _ handle: HandleID, in slot: Int, _ staged: [FileIdentity: FileName]
+    _ record: HandleRecord, _ id: NodeID, _ handle: HandleID, in slot: Int, _ staged: [FileIdentity: FileName],
+    _ replaced: [RenameIntent]
   ) throws {
     let node = try self.node(id)
     let descriptor = SharedDescriptor(Descriptor(owning: record.descriptor))
     let stat = try Sys.stat(descriptor)
     let identity = FileIdentity(stat)
     if stat.st_nlink == 0 { nodes.unlinked(identity) }
-    if !nodes.isOrphan(id), let record = staged[identity], wasReplaced(node, identity, descriptor, record) {
+    if !nodes.isOrphan(id), let record = staged[identity],
+      wasReplaced(node, identity, descriptor, record)
+        || replaced.contains(where: {
+          $0.target.parent == node.parent && $0.target.name == node.name && $0.identity != identity
+        })
+    {
       try storage.staging.discard(record)
       nodes.unlinked(identity)
     }

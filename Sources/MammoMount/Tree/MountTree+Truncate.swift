@@ -24,28 +24,28 @@ extension MountTree {
     // By a descriptor that may write; one for reading, or for the name alone, may not.
     let writer = inode?.booking.withLock { $0.handles.values.first { $0.isWriter }?.descriptor }
     let file = try writer ?? SharedDescriptor(try Sys.reopen(target, record.place == .chunk ? O_RDWR : O_WRONLY))
-    guard record.place == .chunk else { return try truncate(id, record.identity, inode?.chunk, by: file, to: size) }
-    let chunk = try inode.map { $0.chunk } ?? session(of: record.parent).file(record.identity, file)
-    try truncateChunk(id, chunk, by: file, to: size)
+    let chunk =
+      if let inode { inode.chunk } else {
+        record.place == .chunk ? try session(of: record.parent).file(record.identity, file) : nil
+      }
+    try truncate(id, record.identity, chunk, by: file, to: size)
   }
 
-  /// Truncates a chunk while no completion looks at it.
-  func truncateChunk(_ id: NodeID, _ chunk: ChunkFile?, by file: SharedDescriptor, to size: Int64) throws {
-    let record = try node(id)
-    let session = try session(of: record.parent)
-    try session.changing {
-      try truncate(id, record.identity, chunk, by: file, to: size)
-      // One that waits for its name is no chunk of the session's yet.
-      guard let now = nodes[id], now.place == .chunk, !nodes.isOrphan(id),
-        let folder = nodes.identity(of: now.parent), storage.pending.staged(now.name, in: folder) == nil
-      else { return }
-      session.saved(now.name, size: size, place: chunk?.place)
-    }
-  }
-
-  /// Truncates a file by a descriptor that may write to it, and books what that changes.
+  /// Truncates a file by a descriptor that may write to it, and books what that changes; a chunk while no completion looks
+  /// at it.
   func truncate(
     _ id: NodeID, _ identity: FileIdentity, _ chunk: ChunkFile?, by file: SharedDescriptor, to size: Int64
+  ) throws {
+    guard let record = nodes[id], record.place == .chunk, !nodes.isOrphan(id) else {
+      return try truncateBooked(id, identity, chunk, by: file, to: size, nil)
+    }
+    let session = try session(of: record.parent)
+    try session.changing { try truncateBooked(id, identity, chunk, by: file, to: size, session) }
+  }
+
+  private func truncateBooked(
+    _ id: NodeID, _ identity: FileIdentity, _ chunk: ChunkFile?, by file: SharedDescriptor, to size: Int64,
+    _ session: UploadSession?
   ) throws(Errno) {
     try storage.gate.changing { () throws(Errno) in
       try storage.sizes.holding(identity) { () throws(Errno) in
@@ -65,6 +65,11 @@ extension MountTree {
         } else if before.st_nlink > 0 {
           bookGrowth(size - Int64(before.st_size), of: id)
         }
+        // One that waits for its name is no chunk of the session's yet.
+        guard let session, let now = nodes[id], now.place == .chunk, !nodes.isOrphan(id),
+          let folder = nodes.identity(of: now.parent), storage.pending.staged(now.name, in: folder) == nil
+        else { return }
+        session.saved(now.name, size: size, place: chunk?.place)
       }
     }
   }
