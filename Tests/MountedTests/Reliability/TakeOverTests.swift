@@ -290,6 +290,54 @@ struct TakeOverTests {
     }
   }
 
+  @Test("What replaced a file that was being written hides behind it no longer", .needs("strace"))
+  func replacedWhileWritten() throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        month = M + "/images/user-7/2026/11"
+        writer = os.open(month + "/a.dcm", os.O_CREAT | os.O_WRONLY)
+        os.write(writer, b"old")
+        put(month + "/b.dcm", b"new" * 1000)
+        killing = killed_at("unlinkat")
+        os.rename(month + "/b.dcm", month + "/a.dcm")
+        killing.wait()
+        for root in (M, R): assert get(month.replace(M, root) + "/a.dcm") == b"new" * 1000
+        os.write(writer, b"older")
+        os.close(writer)
+        for root in (M, R): assert get(month.replace(M, root) + "/a.dcm") == b"new" * 1000
+        assert get(M + "/.errors") == b"", get(M + "/.errors")
+        """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
+  @Test(
+    "A chunk that changes places with one being written keeps its bytes", .needs("strace"),
+    arguments: ["chunk_1 chunk_2", "chunk_2 chunk_1"])
+  func exchangedChunk(names: String) throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        session = M + "/temp/uploads/s"
+        os.mkdir(session)
+        for index in range(2): put(f"{session}/chunk_{index}", bytes([index + 1]) * 65536)
+        writer = os.open(session + "/chunk_2", os.O_CREAT | os.O_WRONLY)
+        os.write(writer, b"x" * 65536)
+        killing = killed_at("linkat")
+        renameat2(*(f"{session}/{name}" for name in os.environ["NAMES"].split()), EXCHANGE)
+        killing.wait()
+        os.close(writer)
+        put(session + "/.complete", b"images/user-7/2026/11/a.dcm")
+        image = get(R + "/images/user-7/2026/11/a.dcm")
+        assert image == b"\x01" * 65536 + b"x" * 65536 + b"\x02" * 65536, {byte: image.count(byte) for byte in set(image)}
+        """#, ["NAMES": names])
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test("Of two names that are exchanged while the server is killed, none is lost")
   func exchangeCutOff() throws {
     try withMount { m in

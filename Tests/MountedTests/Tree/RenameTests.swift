@@ -24,6 +24,31 @@ struct RenameTests {
     }
   }
 
+  @Test(
+    "A file of the workspace that was just closed becomes an image in one step, whatever its release is doing",
+    .needs("strace"), arguments: ["new", "over another"])
+  func justClosed(target: String) throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        path, image = M + "/temp/processing/a", M + "/images/user-7/2026/11/a.dcm"
+        if os.environ["TARGET"] != "new": put(image, b"old")
+        file = os.open(path, os.O_CREAT | os.O_WRONLY)
+        os.write(file, b"image")
+        os.fsync(file)
+        tracer = traced(
+            server(), "-P", path.replace(M, R), "-o", "/dev/null", "-e", "trace=newfstatat", "-e",
+            "inject=newfstatat:delay_enter=300ms")
+        os.close(file)
+        os.rename(path, image)
+        for root in (M, R): assert get(image.replace(M, root)) == b"image"
+        tracer.terminate(); tracer.wait()
+        """#, ["TARGET": target])
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test("A folder takes its temporary files along, also for the next mount", arguments: ["rename", "exchange"])
   func workNames(by: String) throws {
     try withMount { m in
