@@ -10,6 +10,9 @@ enum FuserMount {
     let (status, said) = try run(arguments)
     guard status != 0 else { return }
     if said.contains("busy") { throw Failure.inUse(path) }
+    if said.contains("not found in /etc/mtab") {
+      throw Failure("cannot unmount \(path): another user has mounted it; unmount as that user, or as root")
+    }
     throw Failure("cannot unmount \(path): \(said.isEmpty ? "fusermount3 exited with \(status)" : said)")
   }
 

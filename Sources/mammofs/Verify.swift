@@ -40,8 +40,13 @@ struct Verify: ParsableCommand {
   private func verify(
     _ storage: Storage, _ target: VerificationTarget, _ isStopping: StopSignal
   ) throws -> VerificationReport {
-    let kept = try Failure.explaining("keep track of the verification") { () throws(Errno) in
-      try KeptVerification(of: storage.root)
+    let kept: KeptVerification?
+    do throws(Errno) {
+      kept = try KeptVerification(of: storage.root)
+    } catch {
+      throw Failure(
+        "cannot keep track of the verification in \(target.root)/.mammofs: \(error)"
+          + (error == .permissionDenied ? "; verify as the user who mounts it, or as root" : ""))
     }
     guard let kept else { throw Failure("another verification of \(target.root) is under way; wait for it to end") }
     var state =
