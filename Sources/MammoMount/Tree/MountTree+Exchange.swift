@@ -83,12 +83,40 @@ extension MountTree {
   private func exchangeStaged(
     _ source: Side, _ a: (location: Location, stat: stat), _ target: Side, _ b: (location: Location, stat: stat)
   ) throws {
-    let stagedA = try stage(a, from: source, to: target)
-    let stagedB = try stage(b, from: target, to: source)
-    for (staged, stat, side) in [(stagedA, a.stat, target), (stagedB, b.stat, source)] {
-      storage.pending.add(side.name, in: side.folder.node.identity, staged: staged)
-      if !side.place.isStaged || (!side.place.isWorkName && !isBeingWritten(stat)) {
+    var moved: [(staged: FileName, found: (location: Location, stat: stat), from: Side, to: Side)] = []
+    do {
+      moved.append((try stage(a, from: source, to: target), a, source, target))
+      moved.append((try stage(b, from: target, to: source), b, target, source))
+      for (staged, _, _, side) in moved {
+        storage.pending.add(side.name, in: side.folder.node.identity, staged: staged)
+      }
+      for (staged, found, _, side) in moved
+      where !side.place.isStaged || (!side.place.isWorkName && !isBeingWritten(found.stat)) {
         try unstage(staged, as: side)
+      }
+    } catch {
+      takeBack(moved)
+      throw error
+    }
+  }
+
+  /// Both have their old names again, as far as the disk lets; what has none then is found by the next start.
+  private func takeBack(_ moved: [(staged: FileName, found: (location: Location, stat: stat), from: Side, to: Side)]) {
+    guard let staging = try? storage.staging else { return }
+    for (staged, found, _, to) in moved {
+      storage.pending.remove(to.name, in: to.folder.node.identity)
+      try? staging.forget(FileIdentity(found.stat))
+      guard (try? Sys.stat(staged, in: staging.folder)) == nil else { continue }
+      try? Sys.rename(to.name, in: to.folder.descriptor, to: staged, in: staging.folder, flags: Staging.noReplace)
+    }
+    for (staged, found, from, _) in moved {
+      guard let file = try? Sys.openPath(staged, in: staging.folder) else { continue }
+      if found.location.isStaged {
+        Staging.setOrigin(path(of: from.folder.id, from.name), of: file.raw)
+        storage.pending.add(from.name, in: from.folder.node.identity, staged: staged)
+      } else {
+        try? Sys.rename(staged, in: staging.folder, to: from.name, in: from.folder.descriptor, flags: Staging.noReplace)
+        Staging.removeOrigin(of: file)
       }
     }
   }

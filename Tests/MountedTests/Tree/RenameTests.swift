@@ -49,6 +49,30 @@ struct RenameTests {
     }
   }
 
+  @Test("Two names that could not be exchanged lead where they led", .needs("strace"))
+  func exchangeRefused() throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        month = M + "/images/user-7/2026/11"
+        put(month + "/a.dcm", b"image")
+        put(month + "/.work", b"work")
+        tracer = traced(server(), "-o", "/dev/null", "-e", "trace=linkat", "-e", "inject=linkat:error=EIO")
+        refused(errno.EIO, renameat2, month + "/a.dcm", month + "/.work", EXCHANGE)
+        tracer.terminate(); tracer.wait()
+        for _ in range(2):
+            for root in (M, R): assert get(month.replace(M, root) + "/a.dcm") == b"image"
+            assert get(month + "/.work") == b"work"
+            crash()
+        renameat2(month + "/a.dcm", month + "/.work", EXCHANGE)
+        assert get(month + "/a.dcm") == b"work"
+        os.unlink(month + "/.work")
+        """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test("A folder takes its temporary files along, also for the next mount", arguments: ["rename", "exchange"])
   func workNames(by: String) throws {
     try withMount { m in
