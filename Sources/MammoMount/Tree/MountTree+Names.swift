@@ -174,15 +174,15 @@ extension MountTree {
   /// Removes a file's name, staged or not, and books it; a folder's is refused. Within the gate, with the folder's
   /// lock and no file's.
   func remove(
-    _ name: FileName, in folder: Folder, _ place: Place, _ location: Location, by loss: NameLoss = .deleted
+    _ name: FileName, in folder: Folder, _ place: Place, _ location: Location
   ) throws {
     let account = account(of: place, in: folder.id)
     guard !location.isStaged else {
-      _ = try storage.removePending(name, in: folder.node.identity, account: account, by: loss)
+      _ = try storage.removePending(name, in: folder.node.identity, account: account)
       return
     }
     let lost = try storage.losing(
-      location.name, in: location.folder.raw, folder.node.identity, from: account, by: loss
+      location.name, in: location.folder.raw, folder.node.identity, from: account
     ) { () throws(Errno) in
       try Sys.unlink(location.name, in: location.folder)
     }
