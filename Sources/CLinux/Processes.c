@@ -96,7 +96,8 @@ int lx_may_change_disk(int32_t process, int device) {
   char path[path_room], text[160];
   snprintf(path, sizeof path, "/proc/%d/task", process);
   DIR *tasks = opendir(path);
-  if (tasks == NULL) return 0;
+  // What cannot be looked at may do anything.
+  if (tasks == NULL) return errno != ENOENT && errno != ESRCH;
   int found = 0;
   for (struct dirent *task; !found && (task = readdir(tasks)) != NULL;) {
     if (task->d_name[0] == '.') continue;
@@ -106,6 +107,7 @@ int lx_may_change_disk(int32_t process, int device) {
     ssize_t length = read_path(dirfd(tasks), name, text, sizeof text);
     if (length > 0) found = lx_call_may_change_disk(text, device);
     else if (errno == EPERM || errno == EACCES) found = is_at_work(dirfd(tasks), task->d_name);
+    else found = length < 0 && errno != ENOENT && errno != ESRCH;
   }
   closedir(tasks);
   return found;

@@ -15,6 +15,12 @@ public struct Continuation: Sendable {
   /// waits for ever, and no other process can go on.
   public var canResend: Bool { InitFlags(rawValue: agreed).contains(.resend) }
 
+  /// Whether the mount is still there, at whatever place. Meanwhile another may be at the place where it was.
+  public var isMounted: Bool {
+    var look = pollfd(fd: descriptor, events: 0, revents: 0)
+    return poll(&look, 1, 0) >= 0 && look.revents & Int16(POLLERR) == 0
+  }
+
   /// Puts together what ``Session/onNegotiation`` handed over.
   public init(descriptor: CInt, initialization: [UInt8], agreed: UInt64) {
     self.descriptor = descriptor

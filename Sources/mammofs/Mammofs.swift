@@ -14,4 +14,9 @@ struct Mammofs: ParsableCommand {
     subcommands: [
       Mount.self, Unmount.self, Upgrade.self, Stats.self, HasSpace.self, Cleanup.self, Verify.self, Upload.self,
     ])
+
+  static func main() {
+    StandardStreams.open()
+    main(nil)
+  }
 }

@@ -129,6 +129,10 @@ struct Mount: ParsableCommand {
   private func serve(
     _ options: ServerOptions, _ state: SharedState, inBackground: Bool, ready: Background.Readiness? = nil
   ) throws {
+    // Whoever read the log may have ended: that is no reason to end, too.
+    signal(SIGPIPE, SIG_IGN)
+    // Neither the supervisor nor a server holds a folder busy.
+    _ = chdir("/")
     LoggingSystem.bootstrap(StreamLogHandler.standardError)
     var logger = Logger(label: "mammofs")
     logger.logLevel = .info
@@ -145,8 +149,6 @@ struct Mount: ParsableCommand {
           ServiceManager.notify("READY=1\nSTATUS=serving \(options.root) at \(options.mountPoint)")
         }
         if inBackground { try Background.logToRoot(options.root) }
-        // It holds no folder busy.
-        _ = chdir("/")
         try server.run()
       } catch {
         ready?.failed("\(error)")

@@ -20,7 +20,8 @@ final class Progress: Sendable {
     guard isTerminal else { return }
     let percent = state.withLock { state -> Int? in
       state.done += bytes
-      let percent = total == 0 ? 100 : Int(state.done * 100 / total)
+      // There may be more by now than there was to begin with.
+      let percent = state.done >= total ? 100 : Int(state.done * 100 / total)
       guard percent > state.shown else { return nil }
       state.shown = percent
       return percent

@@ -28,6 +28,8 @@ package final class Supervisor {
   private let logger: Logger
   private let patience: Int64
   private let arguments: [String]
+  /// By a signal, which every server is told that comes yet: the one that was to end may have died before it did.
+  private var isAskedToEnd = false
   /// When servers crashed, on the monotonic clock, in nanoseconds.
   private var crashes: [UInt64] = []
 
@@ -61,13 +63,14 @@ package final class Supervisor {
   /// - Parameter serve: is told whether it is the first.
   package func run(_ serve: @escaping @Sendable (_ isFirst: Bool) throws -> Void) throws -> Outcome {
     guard lx_block_supervisor_signals() == 0 else { throw ServerFailure("cannot block signals") }
+    // Here, too: numbers come from one table, the limit of them does not. It takes a right that a server gives up.
+    _ = lx_raise_descriptor_limit()
     var isFirst = true
     while true {
       state.hasInherited = false
       let server = lx_fork_sharing_descriptors()
       if server == 0 {
-        // Before there is any other thread: it would keep more. The limit takes a right that goes.
-        _ = lx_raise_descriptor_limit()
+        // Before there is any other thread: it would keep more.
         try Privileges.drop()
         try ServerThread.run { [isFirst] in try serve(isFirst) }
         return .served
@@ -77,15 +80,16 @@ package final class Supervisor {
       }
       isFirst = false
       let (status, moment) = watch(server)
-      if let program = state.upgrade {
-        handOver(to: program)
+      if state.phase == .serving, let program = state.upgrade {
+        state.upgrade = nil
+        if !isAskedToEnd { handOver(to: program) }
         continue
       }
       switch state.phase {
       case .ended: return .ended(status: Self.exitCode(status))
       case .starting:
         // It has said why, unless it was killed.
-        if status & 0x7f != 0 { _ = MountPoint.release(mountPoint) }
+        if status & 0x7f != 0 { release() }
         return .ended(status: Self.exitCode(status))
       case .serving: break
       }
@@ -109,9 +113,13 @@ package final class Supervisor {
     var waitingSince: UInt64?
     var endedSince: UInt64?
     let begin = Clock.monotonic()
+    if isAskedToEnd { kill(server, SIGTERM) }
     while true {
       let signal = lx_wait_for_supervisor_signal(Self.pause)
-      if signal != 0, signal != SIGCHLD { kill(server, SIGTERM) }
+      if signal != 0, signal != SIGCHLD {
+        isAskedToEnd = true
+        kill(server, SIGTERM)
+      }
       // Also of an earlier one that was not waited for: nobody else would.
       var ended = waitpid(-1, &status, WNOHANG)
       while ended > 0, ended != server { ended = waitpid(-1, &status, WNOHANG) }
@@ -186,13 +194,18 @@ package final class Supervisor {
     logger.warning(
       "this kernel (before Linux 6.9) cannot ask another server what was not answered, so the mount is made anew; what was open in it is lost to its clients",
       metadata: ["at": "\(mountPoint)"])
-    _ = MountPoint.release(mountPoint)
+    release()
     Heritage.closeAll(but: [0, 1, 2, state.descriptor])
     try state.beginAnew()
   }
 
+  /// Takes the mount away, unless somebody else has: what is there now may be another.
+  private func release() {
+    if state.continuation?.isMounted ?? true { _ = MountPoint.release(mountPoint) }
+  }
+
   private func giveUp(_ reason: String) -> Outcome {
-    _ = MountPoint.release(mountPoint)
+    release()
     // Whoever still waits is told by the end of the connection.
     if state.device >= 0 { close(state.device) }
     return .gaveUp(reason)
@@ -200,7 +213,6 @@ package final class Supervisor {
 
   /// Becomes another program, which goes on with the mount. Returns where that fails; this program then goes on.
   private func handOver(to program: String) {
-    state.upgrade = nil
     state.keepDescriptorsOpen()
     let all = ["mammofs", "mount", "--take-over", "\(state.descriptor)"] + arguments
     let pointers = all.map { strdup($0) } + [nil]

@@ -77,6 +77,10 @@ package final class ControlSocket: Sendable {
         connection,
         "refused \(program) keeps what is open in another form than the server that runs; unmount, and mount again\n")
     }
+    guard MountPoint.hasSupervisor(getpid()) else {
+      return UnixSocket.write(
+        connection, "refused nobody is there to start \(program): the supervisor has ended; unmount, and mount again\n")
+    }
     guard access(program, X_OK) == 0 else {
       return UnixSocket.write(connection, "refused \(program) is no program that the server can start\n")
     }

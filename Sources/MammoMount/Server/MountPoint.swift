@@ -76,7 +76,7 @@ package struct MountPoint: Hashable, Sendable {
 
   /// Whether a server's parent is there to start another: it is of the same process group, which whoever inherits the
   /// children of dead parents is not.
-  private static func hasSupervisor(_ server: Int32) -> Bool {
+  static func hasSupervisor(_ server: Int32) -> Bool {
     guard let (parent, group) = family(of: server), let (_, itsGroup) = family(of: parent) else { return false }
     return group == itsGroup
   }
