@@ -116,6 +116,28 @@ int lx_linkat_descriptor(int fd, int dir, const char *name) {
 
 long lx_getdents64(int fd, void *buffer, size_t size) { return getdents64(fd, buffer, size); }
 
+int lx_device_of(int fd, uint32_t *major_number, uint32_t *minor_number) {
+  struct stat status;
+  if (fstat(fd, &status) != 0) return -1;
+  *major_number = major(status.st_dev);
+  *minor_number = minor(status.st_dev);
+  return 0;
+}
+
+uint64_t lx_unique_mount_id(int fd) {
+  enum { mnt_id_unique = 0x4000 };
+  struct statx status;
+  if (statx(fd, "", AT_EMPTY_PATH, mnt_id_unique, &status) != 0 || !(status.stx_mask & mnt_id_unique)) return 0;
+  return status.stx_mnt_id;
+}
+
+uint64_t lx_filesystem_id(int fd) {
+  struct statfs fs;
+  uint64_t id = 0;
+  if (fstatfs(fd, &fs) == 0) memcpy(&id, &fs.f_fsid, sizeof id);
+  return id;
+}
+
 int64_t lx_filesystem_type(int fd) {
   struct statfs fs;
   return fstatfs(fd, &fs) == 0 ? (int64_t)fs.f_type : -1;

@@ -98,11 +98,11 @@ public final class Storage: Sendable {
       SharedDescriptor(try root.openFolder([Layout.privateFolder, Layout.uploadData]))
     }
     var recovery = Recovery(
-      root: root, staging: folder, uploadData: dataFolder, refusals: refusals, sameBoot: lock.sameBoot,
-      open: inheritance?.open ?? [], isGoingOn: inheritance != nil)
+      root: root, staging: folder, uploadData: dataFolder, refusals: refusals, sameBoot: lock.isCacheKept,
+      areNumbersKept: lock.areNumbersKept, open: inheritance?.open ?? [], isGoingOn: inheritance != nil)
     let found = try recovery.run()
     var sessionRecovery = SessionRecovery(
-      root: root, dataFolder: dataFolder, refusals: refusals, sameBoot: lock.sameBoot,
+      root: root, dataFolder: dataFolder, refusals: refusals, sameBoot: lock.isCacheKept,
       chunksInUse: inheritance?.chunks ?? [:])
     let sessions = try sessionRecovery.run()
     try lock.recovered()
@@ -151,7 +151,7 @@ public final class Storage: Sendable {
   /// Takes away what nobody comes back for, such as a marker that was open when the mount was taken away.
   private func discardDisposable(_ staging: Staging) {
     for entry in (try? FolderStream.all(of: staging.folder)) ?? []
-    where StagedName(parsing: entry.name)?.origin == Origin.disposable {
+    where StagedName(parsing: entry.name)?.origin == Origin.disposable.path {
       // One that stays is taken away by the next start.
       try? staging.discard(entry.name)
     }

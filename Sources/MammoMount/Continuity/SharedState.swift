@@ -13,7 +13,7 @@ package import SystemPackage
 /// It is a sparse memory file of fixed layout: what nobody has written to takes no memory.
 package final class SharedState: @unchecked Sendable {
   /// Raised with every change of the layout: a binary takes over from one with the same number only.
-  package static let format: UInt64 = 4
+  package static let format: UInt64 = 5
   private static let magic: UInt64 = 0x6d61_6d6d_6f66_7331
 
   package enum Phase: UInt64, Sendable {

@@ -24,7 +24,7 @@ extension MountTree {
       throw failure
     }
     try refuseIfCutShort(file)
-    try file.inode.chunk?.noteEdges()
+    try file.inode.chunk?.settle()
     // Giving it its name books its size, too.
     if isLastClose(file, caller), try publish(file, durably: false) { return }
     try storage.gate.changing {
@@ -86,7 +86,6 @@ extension MountTree {
   func publish(_ file: OpenFile, durably: Bool, unlessOpen: Bool = false) throws -> Bool {
     // Again where a rename has taken it to another folder meanwhile.
     while let folder = pendingFolder(of: file) {
-      try file.inode.chunk?.bringHomeIfSparse()
       // Before the lock, which then is not held for long.
       if durably { try Sys.synchronizeData(file.descriptor) }
       var isOthers = false
@@ -129,7 +128,7 @@ extension MountTree {
       try storage.staging.publishPlaced(staged, file.descriptor.raw, as: record.name, in: target.raw)
     } else {
       try storage.staging.publish(
-        staged, file.descriptor.raw, origin: path(of: file.inode.node), as: record.name, in: target.raw,
+        staged, file.descriptor.raw, origin: Origin(path: path(of: file.inode.node), folder: folder), as: record.name, in: target.raw,
         durably: durably)
     }
     storage.pending.remove(record.name, in: folder)
@@ -206,6 +205,8 @@ extension MountTree {
       storage.sizes.holding(file.inode.identity) {
         file.inode.booking.withLock { _ in file.state.withLock { $0.isReleasing = true } }
       }
+      // Of a descriptor that was on its way to another process nobody hears a close.
+      try file.inode.chunk?.settle()
       if file.inode.booking.withLock({ $0.failure }) == nil {
         do {
           try publish(file, durably: false, unlessOpen: true)

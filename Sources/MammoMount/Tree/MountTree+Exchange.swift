@@ -57,11 +57,7 @@ extension MountTree {
           a.location.name, in: a.location.folder.raw, to: b.location.name, in: b.location.folder.raw,
           flags: lx_RENAME_EXCHANGE)
       }
-      if a.stat.isFolder || b.stat.isFolder {
-        let paths = (path(of: source.folder.id, source.name), path(of: target.folder.id, target.name))
-        storage.pending.foldersMoved([paths, (paths.1, paths.0)], in: try storage.staging.folder)
-        storage.ledger.folderMoved()
-      }
+      if a.stat.isFolder || b.stat.isFolder { storage.ledger.folderMoved() }
       moved()
       back()
       renamed(a.stat, source, target)
@@ -112,7 +108,7 @@ extension MountTree {
     for (staged, found, from, _) in moved {
       guard let file = try? Sys.openPath(staged, in: staging.folder) else { continue }
       if found.location.isStaged {
-        Staging.setOrigin(path(of: from.folder.id, from.name), of: file.raw)
+        Staging.setOrigin(origin(from), of: file.raw)
         storage.pending.add(from.name, in: from.folder.node.identity, staged: staged)
       } else {
         try? Sys.rename(staged, in: staging.folder, to: from.name, in: from.folder.descriptor, flags: Staging.noReplace)
@@ -126,11 +122,11 @@ extension MountTree {
     let staging = try storage.staging
     let file = try Sys.openPath(found.location.name, in: found.location.folder)
     guard !found.location.isStaged else {
-      Staging.setOrigin(path(of: target.folder.id, target.name), of: file.raw)
+      Staging.setOrigin(origin(target), of: file.raw)
       return found.location.name
     }
     let staged = staging.nextName()
-    Staging.setOrigin(path(of: target.folder.id, target.name), of: file.raw)
+    Staging.setOrigin(origin(target), of: file.raw)
     try Sys.rename(found.location.name, in: found.location.folder, to: staged, in: staging.folder)
     return staged
   }
@@ -142,7 +138,7 @@ extension MountTree {
     if side.place.isStaged {
       let file = try Sys.open(staged, in: staging.folder, O_RDONLY)
       try staging.publish(
-        staged, file.raw, origin: path(of: side.folder.id, side.name), as: side.name, in: folder.raw)
+        staged, file.raw, origin: origin(side), as: side.name, in: folder.raw)
     } else {
       let file = try Sys.openPath(staged, in: staging.folder)
       try Sys.rename(staged, in: staging.folder, to: side.name, in: folder)

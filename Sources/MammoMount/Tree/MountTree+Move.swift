@@ -154,7 +154,7 @@ extension MountTree {
     if !found.location.isStaged {
       try staging.forget(FileIdentity(found.stat))
       staged = staging.nextName()
-      Staging.setOrigin(path(of: target.folder.id, target.name), of: file.raw)
+      Staging.setOrigin(origin(target), of: file.raw)
       try Sys.rename(source.name, in: found.location.folder, to: staged, in: staging.folder)
     }
     if replaces {
@@ -170,7 +170,7 @@ extension MountTree {
       }
     }
     if found.location.isStaged {
-      Staging.setOrigin(path(of: target.folder.id, target.name), of: file.raw)
+      Staging.setOrigin(origin(target), of: file.raw)
       storage.pending.remove(source.name, in: source.folder.node.identity)
     }
     storage.pending.add(target.name, in: target.folder.node.identity, staged: staged)
@@ -206,7 +206,7 @@ extension MountTree {
       try checkWhole(found)
       let file = try Sys.open(found.location.name, in: found.location.folder, O_RDONLY)
       try staging.publish(
-        found.location.name, file.raw, origin: path(of: target.folder.id, target.name), as: target.name,
+        found.location.name, file.raw, origin: origin(target), as: target.name,
         in: folder.raw, flags: replaces ? 0 : Staging.noReplace)
     }
     storage.pending.remove(source.name, in: source.folder.node.identity)

@@ -72,6 +72,11 @@ extension MountTree {
     }
   }
 
+  /// What a staged file's record is to say that is on its way to a side's name.
+  func origin(_ side: Side) -> Origin {
+    Origin(path: path(of: side.folder.id, side.name), folder: side.folder.node.identity)
+  }
+
   private func source(_ name: FileName, in folder: Folder) throws -> Side {
     let place = try existingPlace(name, in: folder)
     if place == .marker { throw StorageError.reserved(".complete") }
@@ -132,7 +137,6 @@ extension MountTree {
       guard storage.pending.isEmpty(FileIdentity(replaced)) else { throw Errno.directoryNotEmpty }
     }
     let moved = try tallyToMove(source, target)
-    let paths = (path(of: source.folder.id, source.name), path(of: target.folder.id, target.name))
     func change() throws(Errno) {
       try Sys.rename(source.name, in: source.folder.descriptor, to: target.name, in: target.folder.descriptor)
     }
@@ -145,7 +149,6 @@ extension MountTree {
     nodes.renamed(
       identity, from: (source.folder.id, source.name),
       to: Node(place: target.place, parent: target.folder.id, name: target.name, identity: identity))
-    storage.pending.foldersMoved([paths], in: try storage.staging.folder)
     storage.ledger.folderMoved()
     if let moved { storage.ledger.move(moved.tally, from: moved.from, to: moved.to, in: moved.area) }
     if case .user(let area) = target.place {

@@ -46,6 +46,7 @@ extension Storage {
   package func removeFinishedSessions(linger: Int64, at moment: Int64) -> Int {
     var count = 0
     for session in uploads.all {
+      if session.isUnfinished { settleAgain(session) }
       let activity = session.activity
       guard let since = activity.completeSince, moment.subtractingClamped(since) >= linger, !isOpen(session) else {
         continue

@@ -114,7 +114,7 @@ extension Storage {
   ) throws(StorageError) {
     let staging = try staging
     let new = try StorageError.wrap("creating a file") { () throws(Errno) in
-      try staging.create(origin: origin, flags: O_RDWR, mode: mode_t(Layout.fileMode))
+      try staging.create(origin: Origin(path: origin), flags: O_RDWR, mode: mode_t(Layout.fileMode))
     }
     let staged = new.name
     let writer = FileWriter(new.descriptor)

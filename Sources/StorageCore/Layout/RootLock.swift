@@ -5,8 +5,11 @@ internal import SystemPackage
 /// The lock on a storage root, which dies with its owner.
 package struct RootLock: Sendable {
   package let descriptor: SharedDescriptor
-  /// Whether the last owner ran in this boot of the machine, so that the page cache still holds what it wrote.
-  let sameBoot: Bool
+  /// Whether the page cache still holds what the last owner wrote.
+  let isCacheKept: Bool
+  /// Whether inode numbers that it noted mean the same files.
+  let areNumbersKept: Bool
+  private let mark: RunMark
   private let user: String
 
   /// Takes the root into sole use.
@@ -25,23 +28,27 @@ package struct RootLock: Sendable {
 
   /// Goes on with a lock that a process took which has ended; the descriptor outlived it.
   init(inherited descriptor: CInt, by user: String) throws(StorageError) {
-    try self.init(SharedDescriptor(Descriptor(owning: descriptor)), by: user)
+    // What that process had open is open still.
+    try self.init(SharedDescriptor(Descriptor(owning: descriptor)), by: user, isInherited: true)
   }
 
-  private init(_ file: SharedDescriptor, by user: String) throws(StorageError) {
+  private init(_ file: SharedDescriptor, by user: String, isInherited: Bool = false) throws(StorageError) {
     let before = Content(of: file.raw)
     descriptor = file
-    sameBoot = before.boot == Self.boot()
+    mark = RunMark(of: file.raw)
+    isCacheKept = isInherited || mark.hasCache(of: before.mark)
+    areNumbersKept = isInherited || mark.hasNumbers(of: before.mark)
     self.user = user
-    try write(boot: before.boot)
+    try write(before.mark)
   }
 
-  /// Notes that what an earlier run left is in order. Until then the lock names the boot of that run: a start that is
+  /// Notes that what an earlier run left is in order. Until then the lock names what that run had: a start that is
   /// itself cut off must not have the next one trust what the power failure left.
-  func recovered() throws(StorageError) { try write(boot: Self.boot()) }
+  func recovered() throws(StorageError) { try write(mark) }
 
-  private func write(boot: String) throws(StorageError) {
-    let text = Array("boot \(boot)\nprocess \(getpid())\nuser \(user)\n".utf8)
+  private func write(_ mark: RunMark) throws(StorageError) {
+    let lines = "boot \(mark.boot)\ndisk \(mark.disk)\nfiles \(mark.files)\n"
+    let text = Array("\(lines)process \(getpid())\nuser \(user)\n".utf8)
     try StorageError.wrap("writing the storage root's lock") { () throws(Errno) in
       // In this order, so that whoever reads it meanwhile finds all lines: at worst, with a rest of the last behind them.
       try Sys.writeAll(descriptor, at: 0, text)
@@ -50,14 +57,16 @@ package struct RootLock: Sendable {
   }
 
   struct Content {
-    var boot = ""
+    var mark = RunMark()
     var process: pid_t?
     var user = "another program"
 
     init(of descriptor: CInt) {
       let bytes = (try? Sys.readAll(descriptor, limit: 4096)) ?? []
       for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
-        if line.hasPrefix("boot ") { boot = String(line.dropFirst(5)) }
+        if line.hasPrefix("boot ") { mark.boot = String(line.dropFirst(5)) }
+        if line.hasPrefix("disk ") { mark.disk = String(line.dropFirst(5)) }
+        if line.hasPrefix("files ") { mark.files = String(line.dropFirst(6)) }
         if line.hasPrefix("process ") { process = pid_t(line.dropFirst(8)) }
         if line.hasPrefix("user ") { user = String(line.dropFirst(5)) }
       }
@@ -68,12 +77,5 @@ package struct RootLock: Sendable {
   static func content(root: String) -> Content? {
     guard let file = try? Root.openOwn(Layout.lock, ofRoot: root) else { return nil }
     return Content(of: file.raw)
-  }
-
-  private static func boot() -> String {
-    guard let file = try? Sys.openFile("/proc/sys/kernel/random/boot_id"),
-      let bytes = try? Sys.readUnsized(file)
-    else { return "unknown" }
-    return String(decoding: bytes.prefix { $0 != 10 }, as: UTF8.self)
   }
 }

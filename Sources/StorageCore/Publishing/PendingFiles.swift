@@ -82,20 +82,6 @@ package final class PendingFiles: Sendable {
 
   package func failure(_ staged: FileName) -> Errno? { table.withLock { $0.failures[staged] } }
 
-  /// Folders have other paths: what waits for its name below them is found by its new path, should the mount end first.
-  ///
-  /// - Parameter paths: from and to.
-  package func foldersMoved(_ paths: [(String, String)], in staging: SharedDescriptor) {
-    for staged in table.withLock({ Array($0.staged.values) }) {
-      guard let file = try? SharedDescriptor(Sys.openPath(staged, in: staging)) else { continue }
-      let origin = Staging.origin(of: file, named: staged).path.utf8
-      for (from, to) in paths where origin.starts(with: "\(from)/".utf8) {
-        Staging.setOrigin(to + String(decoding: origin.dropFirst(from.utf8.count), as: UTF8.self), of: file.raw)
-        break
-      }
-    }
-  }
-
   /// What is pending in a folder.
   package func all(in folder: FileIdentity) -> [(name: FileName, staged: FileName)] {
     table.withLock { table in

@@ -16,6 +16,8 @@ struct Recovery {
   let refusals: RefusalLog
   /// The page cache still holds what was written: the last run ended in this boot of the machine.
   let sameBoot: Bool
+  /// Inode numbers that the last run noted are those of the same folders.
+  let areNumbersKept: Bool
   /// Files that somebody still has open: they stay as they are.
   let open: Set<FileIdentity>
   /// The mount goes on: only its server has ended.
@@ -23,6 +25,8 @@ struct Recovery {
 
   /// Something that figures count was moved or removed: those of the last stop are not true any more.
   private(set) var hasChangedFiles = false
+  /// Looked at where it is needed.
+  private(set) var monthsByNumber: [UInt64: [FileName]]?
 
   /// Staged work files that keep their place, and the first number that is free.
   struct Result {
@@ -60,13 +64,13 @@ struct Recovery {
   private mutating func handle(_ name: FileName, _ result: inout Result) throws(Errno) {
     let file = SharedDescriptor(try Sys.open(name, in: staging, O_RDWR))
     let stat = try Sys.stat(file)
-    let origin = Staging.origin(of: file, named: name)
+    let origin = present(Staging.origin(of: file, named: name))
     let isPublished = origin.size != nil && stat.st_nlink > 1
     if open.contains(FileIdentity(stat)), !isPublished {
       result.open[FileIdentity(stat)] = name
       return
     }
-    if origin.path == Origin.disposable { return try Sys.unlink(name, in: staging) }
+    if origin == Origin.disposable { return try Sys.unlink(name, in: staging) }
     if try ChunkFile.place(of: file) != nil, try !takeOut(file, Int64(stat.st_size), origin) {
       try Sys.unlink(name, in: staging)
       hasChangedFiles = true
@@ -86,11 +90,13 @@ struct Recovery {
       hasChangedFiles = true
       try removeFinalName(origin.path, FileIdentity(stat))
     } else if let path = try? StoragePath(parsing: origin.path), path.place.isWorkName,
-      let folder = try? root.openFolder(path.folder)
+      let folder = try? root.openFolder(path.folder), case let identity = FileIdentity(try Sys.stat(folder)),
+      // A server may have ended when one had been renamed over another, or half an exchange was done.
+      !result.adopted.contains(where: { $0.folder == identity && $0.name == path.fileName })
     {
       result.adopted.append(
         AdoptedFile(
-          folder: FileIdentity(try Sys.stat(folder)), name: path.fileName, staged: name, path: path.description,
+          folder: identity, name: path.fileName, staged: name, path: path.description,
           failure: PendingFiles.failure(notedOn: file)))
       return
     }
@@ -102,6 +108,33 @@ struct Recovery {
     }
     hasChangedFiles = true
     try moveToWorkspace(name, origin.path)
+  }
+
+  /// The path as it is now: a folder on the way may have been renamed since it was noted.
+  private mutating func present(_ origin: Origin) -> Origin {
+    guard areNumbersKept, let number = origin.folder, let path = try? StoragePath(parsing: origin.path) else { return origin }
+    if let folder = try? root.openFolder(path.folder), let stat = try? Sys.stat(folder), UInt64(stat.st_ino) == number {
+      return origin
+    }
+    let folders = monthsByNumber ?? months()
+    monthsByNumber = folders
+    guard let found = folders[number] else { return origin }
+    return Origin(path: Layout.path(found + [path.fileName]), folder: number, size: origin.size)
+  }
+
+  /// All month folders, by their inode numbers.
+  private func months() -> [UInt64: [FileName]] {
+    var found: [UInt64: [FileName]] = [:]
+    func look(_ names: [FileName]) {
+      guard let folder = try? root.openFolder(names), let entries = try? FolderStream.all(of: folder.raw) else { return }
+      for entry in entries {
+        let path = names + [entry.name]
+        // Area, user, year, month.
+        if path.count == 4 { found[entry.inode] = path } else { look(path) }
+      }
+    }
+    for area in Area.allCases { look([area.folderName]) }
+    return found
   }
 
   /// Gives a chunk that was cut off the bytes that the session's data file has of it; false where there are none.

@@ -34,11 +34,11 @@ package final class Staging: Sendable {
 
   /// Creates an empty staged file.
   ///
-  /// - Parameter origin: the path that it is meant for.
+  /// - Parameter origin: where it is to go.
   package func create(
-    origin: String, flags: CInt, mode: mode_t
+    origin: Origin, flags: CInt, mode: mode_t
   ) throws(Errno) -> StagedFile {
-    let staged = StagedName(number: nextNumber(), origin: origin)
+    let staged = StagedName(number: nextNumber(), origin: origin.path, folder: origin.folder)
     let name = staged.fileName
     let descriptor = try Sys.open(name, in: folder, flags | O_CREAT | O_EXCL, mode: mode)
     if staged.origin == nil { Self.setOrigin(origin, of: descriptor.raw) }
@@ -54,17 +54,17 @@ package final class Staging: Sendable {
   ///
   /// - Parameters:
   ///   - descriptor: the file, open for reading or writing.
-  ///   - origin: the final path, for the record.
+  ///   - origin: its final place, for the record.
   ///   - flags: of `renameat2`; without `RENAME_NOREPLACE` an existing file is replaced.
   ///   - durably: the file is on disk before it has the name. The caller synchronises the folder, holding no lock.
   package func publish(
-    _ staged: FileName, _ descriptor: CInt, origin: String, as name: FileName, in target: CInt,
+    _ staged: FileName, _ descriptor: CInt, origin: Origin, as name: FileName, in target: CInt,
     flags: UInt32 = Staging.noReplace, durably: Bool = false
   ) throws(Errno) {
     let stat = try Sys.stat(descriptor)
     if !durably, !isVolatile, flags == lx_RENAME_NOREPLACE, stat.st_nlink == 1, isDense(descriptor, stat) {
       try Sys.settleBlocks(descriptor, at: 0, length: Int64(stat.st_size))
-      if Self.setOrigin(Origin(path: origin, size: Int64(stat.st_size)).text(of: staged), of: descriptor) {
+      if Self.record(origin.published(Int64(stat.st_size)).text(of: staged), on: descriptor) {
         do throws(Errno) {
           try link(staged, as: name, in: target)
         } catch {
@@ -138,10 +138,12 @@ package final class Staging: Sendable {
 
   // MARK: The origin, on record
 
-  @discardableResult
-  package static func setOrigin(_ origin: String, of descriptor: CInt) -> Bool {
+  /// Where a staged file is to go, if that is not where it was to go when it was made.
+  package static func setOrigin(_ origin: Origin, of descriptor: CInt) { _ = record(origin.text, on: descriptor) }
+
+  private static func record(_ text: String, on descriptor: CInt) -> Bool {
     // Without extended attributes a cut-off file is still found, under its number.
-    (try? Sys.setExtendedAttribute(Layout.originAttribute, of: descriptor, to: Array(origin.utf8))) != nil
+    (try? Sys.setExtendedAttribute(Layout.originAttribute, of: descriptor, to: Array(text.utf8))) != nil
   }
 
   /// What a staged file's name and its attribute say.
@@ -166,56 +168,4 @@ package struct StagedFile: Sendable {
   package let descriptor: SharedDescriptor
   /// Its number in the staging folder.
   package let name: FileName
-}
-
-/// Where a staged file is going and, once it was published at close, its size: what its attribute says or, for
-/// what that leaves out, its name.
-package struct Origin: Equatable {
-  /// What can be made again and is not worth recovering.
-  package static let disposable = "-"
-
-  var path: String
-  /// Bytes, where the file was published.
-  var size: Int64?
-
-  var text: String { size.map { "\($0) \(path)" } ?? path }
-
-  /// The same without the path, where the file's name has that.
-  func text(of staged: FileName) -> String {
-    guard let size, StagedName(parsing: staged)?.origin == path else { return text }
-    return String(size)
-  }
-
-  init(path: String, size: Int64? = nil) {
-    self.path = path
-    self.size = size
-  }
-
-  init(parsing text: String) {
-    let parts = text.split(separator: " ", maxSplits: 1)
-    if parts.count == 2, let size = Int64(parts[0]) {
-      self.init(path: String(parts[1]), size: size)
-    } else {
-      self.init(path: text)
-    }
-  }
-
-  /// - Parameter text: of the attribute; `nil` where the file has none.
-  init(parsing text: String?, of staged: FileName) {
-    let name = StagedName(parsing: staged)
-    if let text {
-      if let path = name?.origin, let size = Int64(text) {
-        self.init(path: path, size: size)
-      } else {
-        self.init(parsing: text)
-      }
-    } else {
-      self.init(path: name?.origin ?? "file-\(Self.label(of: staged))")
-    }
-  }
-
-  /// What keeps the file apart from others that were going to the same place: its number.
-  static func label(of staged: FileName) -> String {
-    StagedName(parsing: staged).map { String($0.number) } ?? staged.description
-  }
 }

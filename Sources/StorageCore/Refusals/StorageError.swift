@@ -14,6 +14,8 @@ public enum StorageError: Error, Hashable, Sendable {
   case crossesPlaces(rule: String)
   case readOnly(String)
   case denied(String)
+  /// A chunk of an upload.
+  case notYours(String)
   /// A write to it had failed so.
   case notWhole(Errno)
   case reserved(String)
@@ -49,7 +51,7 @@ public enum StorageError: Error, Hashable, Sendable {
     case .badName: .invalidArgument
     case .notHere: .notPermitted
     case .crossesPlaces: .improperLink
-    case .readOnly, .denied: .permissionDenied
+    case .readOnly, .denied, .notYours: .permissionDenied
     case .notWhole(let errno): errno
     case .reserved: .notPermitted
     case .chunkSpelledTwice: .fileExists
@@ -77,6 +79,8 @@ public enum StorageError: Error, Hashable, Sendable {
     case .crossesPlaces(let rule): rule
     case .readOnly(let name): "\(name) is made by the file system and can only be read"
     case .denied(let path): "you may not write \(path): the permissions of the folders on the way do not allow it"
+    case .notYours(let chunk):
+      "you may not read \(chunk), or not take it away; have its owner complete the session, or let you do both"
     case .notWhole: "a write to the file has failed, so it is not whole; write it anew, or move it into temp/processing"
     case .reserved(let name): "\(name) belongs to the file system and cannot be changed"
     case .chunkSpelledTwice(let name, let present):

@@ -39,7 +39,7 @@ extension Storage {
         let unfinished: UnfinishedCompletion?
         do throws(StorageError) {
           if let credentials { try check(credentials, for: request.path(session: session.name, at: Clock.now())) }
-          (done, unfinished) = try assemble(chunks, of: session, request, owner)
+          (done, unfinished) = try assemble(chunks, of: session, request, owner, credentials)
         } catch {
           session.state.change { $0.giveUp(error, at: Clock.now()) }
           throw error
@@ -66,7 +66,8 @@ extension Storage {
   }
 
   private func assemble(
-    _ chunks: [ChunkSet.Chunk], of session: UploadSession, _ request: CompletionRequest, _ owner: Owner
+    _ chunks: [ChunkSet.Chunk], of session: UploadSession, _ request: CompletionRequest, _ owner: Owner,
+    _ credentials: Credentials?
   ) throws(StorageError) -> (record: CompletionRecord, unfinished: UnfinishedCompletion?) {
     let path = try request.path(session: session.name, at: Clock.now())
     try checkFree(path, request)
@@ -76,7 +77,7 @@ extension Storage {
     }
     try StorageError.wrap("assembling \(path)") { () throws(Errno) in try session.data.seal() }
     do throws(StorageError) {
-      let assembly = try Assembly(chunks, of: session, in: folder, for: path, staging: staging)
+      let assembly = try Assembly(chunks, of: session, in: folder, for: path, by: credentials, staging: staging)
       do throws(StorageError) {
         let record = try assembly.check(against: request, path: path, chunks: chunks.count)
         let late = try publish(assembly, as: path, request, owner, record, in: folder)
@@ -95,6 +96,18 @@ extension Storage {
     } catch {
       session.data.unseal()
       throw error
+    }
+  }
+
+  /// Asks the disk once more for what it refused at a completion, as the same marker again does.
+  func settleAgain(_ session: UploadSession) {
+    guard let record = session.record else { return }
+    do throws(StorageError) {
+      _ = try complete(session, CompletionRequest(marker: Array(record.storagePath.utf8)))
+    } catch {
+      refusals.add(
+        operation: "complete", path: Layout.path(Layout.uploadsPath + [session.name]), errno: error.errno,
+        advice: error.advice)
     }
   }
 

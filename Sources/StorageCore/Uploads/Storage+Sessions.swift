@@ -39,7 +39,7 @@ extension Storage {
     let staging = try staging
     let doing = "saving \(path)"
     let new = try StorageError.wrap(doing) { () throws(Errno) in
-      try staging.create(origin: path.description, flags: O_RDWR, mode: mode_t(Layout.fileMode))
+      try staging.create(origin: Origin(path: path.description), flags: O_RDWR, mode: mode_t(Layout.fileMode))
     }
     do throws(StorageError) {
       let chunk = try StorageError.wrap(doing) { () throws(Errno) in

@@ -175,7 +175,9 @@ package final class UploadSession: Sendable {
       var since: Int64?
       if case .complete(_, let moment) = state.phase { since = moment }
       let assembling = if case .assembling = state.phase { true } else { false }
-      return (state.lastActivity, assembling || !state.writers.isEmpty, since)
+      // Of an upload whose image may not be on disk the chunks are all that is certain.
+      let isBusy = assembling || !state.writers.isEmpty || state.unfinished != nil
+      return (state.lastActivity, isBusy, since)
     }
   }
 

@@ -87,7 +87,7 @@ struct RecoveryTests {
   @Test("what can be made again goes")
   func disposable() throws {
     try TemporaryRoot.with { root in
-      try stage(root, "41", [1, 2, 3], origin: Origin.disposable)
+      try stage(root, "41", [1, 2, 3], origin: Origin.disposable.path)
       try root.storage().close()
       #expect(try root.list(".mammofs/staging") == [])
       #expect(try root.list("temp/processing") == [])

@@ -42,6 +42,16 @@ struct StagedNameTests {
   func badEscape(name: String) {
     #expect(StagedName(parsing: FileName(name)) == StagedName(number: 41))
   }
+
+  @Test("tells the folder, by its inode, where there is a path")
+  func folder() {
+    let staged = StagedName(number: 41, origin: "images/user-7/2026/11/a.dcm", folder: 18503)
+    #expect(staged.fileName == "41@18503:images%2Fuser-7%2F2026%2F11%2Fa.dcm")
+    #expect(StagedName(parsing: staged.fileName) == staged)
+    #expect(StagedName(number: 41, folder: 18503).fileName == "41")
+    #expect(StagedName(parsing: "41@18503") == StagedName(number: 41))
+    for name in ["41@:a", "41@x:a", "41@1@2:a", "@1:a"] as [FileName] { #expect(StagedName(parsing: name) == nil) }
+  }
 }
 
 @Suite("Where a staged file is going")
@@ -62,6 +72,17 @@ struct StagedOriginTests {
     #expect(moved.text(of: name) == "30 images/user-7/2026/12/b.dcm")
     #expect(Origin(parsing: moved.text(of: name), of: name) == moved)
     #expect(Origin(parsing: "images/user-7/2026/12/b.dcm", of: name) == Origin(path: "images/user-7/2026/12/b.dcm"))
+  }
+
+  @Test("leaves the folder to the name, too, unless that has another")
+  func folder() {
+    let staged: FileName = "41@18503:images%2Fuser-7%2F2026%2F11%2Fa.dcm"
+    let origin = Origin(path: path, folder: 18503, size: 30)
+    #expect(origin.text(of: staged) == "30")
+    #expect(Origin(parsing: "30", of: staged) == origin)
+    let other = Origin(path: path, folder: 18504, size: 30)
+    #expect(Origin(parsing: other.text(of: staged), of: staged) == other)
+    #expect(Origin(parsing: nil, of: staged) == Origin(path: path, folder: 18503))
   }
 
   @Test("is not known of a number alone")

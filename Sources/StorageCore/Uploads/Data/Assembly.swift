@@ -23,6 +23,8 @@ struct Assembly {
     /// In the data file.
     let place: Int64?
     let target: Int64
+    /// Whoever completes the session may read it, and take it away.
+    let mayBeTaken: Bool
 
     var isInPlace: Bool { place == target || size == 0 }
     var range: Range<Int64> { target..<target + size }
@@ -31,13 +33,18 @@ struct Assembly {
   /// - Parameters:
   ///   - chunks: in order.
   ///   - folder: the session's.
+  ///   - credentials: of whoever completes the session; `nil` is this process.
   init(
     _ chunks: [ChunkSet.Chunk], of session: UploadSession, in folder: SharedDescriptor, for path: StoragePath,
-    staging: Staging
+    by credentials: Credentials?, staging: Staging
   ) throws(StorageError) {
+    let (parts, size) = try StorageError.wrap("assembling \(path)") { () throws(Errno) in
+      try Self.parts(chunks, in: folder, by: credentials)
+    }
+    if let part = parts.first(where: { !$0.mayBeTaken }) { throw .notYours(part.name.description) }
     let result = try StorageError.wrap("assembling \(path)") { () throws(Errno) in
-      let (parts, size) = try Self.parts(chunks, of: session, in: folder)
-      let mode = try Sys.stat(parts[0].name, in: folder).st_mode & 0o7777
+      // Nobody makes a program that runs as whoever completes the session.
+      let mode = try Sys.stat(parts[0].name, in: folder).st_mode & 0o777
       var assembly: Assembly
       if let data = try session.data.existing(), parts.allSatisfy({ $0.isInPlace || $0.place == nil }) {
         assembly = Assembly(folder: session.data.folder, name: session.data.name, file: data, size: size, isNew: false)
@@ -103,8 +110,10 @@ struct Assembly {
 
   /// What is on disk now is what counts: chunks may have been changed in place, and moved.
   private static func parts(
-    _ chunks: [ChunkSet.Chunk], of session: UploadSession, in folder: SharedDescriptor
+    _ chunks: [ChunkSet.Chunk], in folder: SharedDescriptor, by credentials: Credentials?
   ) throws(Errno) -> ([Part], Int64) {
+    let holder = try Sys.stat(folder)
+    let mayChange = credentials?.may(3, holder) ?? true
     var parts: [Part] = []
     parts.reserveCapacity(chunks.count)
     var end: Int64 = 0
@@ -113,7 +122,8 @@ struct Assembly {
       guard stat.isRegularFile else { throw .ioError }
       let size = Int64(stat.st_size)
       let place = try ChunkPlace.start(notedOn: chunk.name, size: size, in: folder)
-      parts.append(Part(name: chunk.name, size: size, place: place, target: end))
+      let mayBeTaken = credentials.map { mayChange && $0.may(4, stat) && $0.mayReplace(stat, in: holder) } ?? true
+      parts.append(Part(name: chunk.name, size: size, place: place, target: end, mayBeTaken: mayBeTaken))
       guard end.addingClamped(size) < .max else { throw .fileTooLarge }
       end += size
     }

@@ -143,10 +143,16 @@ package final class ChunkFile: Sendable {
     }
   }
 
-  /// Sees to it that a power cut cannot leave a part of the chunk as it was before: at each close, before it is on disk.
-  package func noteEdges() throws(Errno) {
+  /// Sees to it that the next start can tell what of the chunk a power cut has left: at each close, before it is on disk.
+  ///
+  /// Nothing of it may stay as it was before unnoticed. And a hole in the data file is a loss then, so that a chunk with
+  /// holes has its bytes to itself.
+  package func settle() throws(Errno) {
     try state.withLock { state throws(Errno) in
       guard case .placed(let place, let file) = state.home, !state.edgesAreNoted else { return }
+      if state.size > 0, lseek(file.raw, off_t(place), lx_SEEK_HOLE) < off_t(place + state.size) {
+        return try bringHome(&state, from: place, in: file)
+      }
       let own = ChunkPlace.unshared(of: place..<place + state.size)
       try Sys.settleBlocks(file, at: own.lowerBound, length: Int64(own.count))
       let now = try ChunkPlace(place, size: state.size, in: file)
@@ -158,7 +164,7 @@ package final class ChunkFile: Sendable {
 
   /// `fdatasync` of the bytes, and of the chunk's own file.
   package func synchronize() throws(Errno) {
-    try noteEdges()
+    try settle()
     let file: SharedDescriptor? = state.withLock { if case .placed(_, let file) = $0.home { file } else { nil } }
     if let file { try Sys.synchronizeData(file) }
     try Sys.synchronize(descriptor)
@@ -171,16 +177,6 @@ package final class ChunkFile: Sendable {
       if case .placed(let place, let file) = state.home { (place, file, state.size) } else { nil }
     }
     if let home { Sys.startWriteback(home.file, at: home.place, length: home.size) }
-  }
-
-  /// Has a chunk with holes keep its bytes to itself: after a power cut a hole in the data file is a loss.
-  package func bringHomeIfSparse() throws(Errno) {
-    try state.withLock { state throws(Errno) in
-      guard case .placed(let place, let file) = state.home, state.size > 0,
-        lseek(file.raw, off_t(place), lx_SEEK_HOLE) < off_t(place + state.size)
-      else { return }
-      try bringHome(&state, from: place, in: file)
-    }
   }
 
   /// Frees the bytes of a chunk that is to go.
