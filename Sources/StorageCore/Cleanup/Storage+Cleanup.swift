@@ -46,11 +46,11 @@ extension Storage {
   package func removeFinishedSessions(linger: Int64, at moment: Int64) -> Int {
     var count = 0
     for session in uploads.all {
+      guard let since = session.activity.completeSince, moment.subtractingClamped(since) >= linger else { continue }
+      // Its chunks are not to go before its image is on disk.
       if session.isUnfinished { settleAgain(session) }
       let activity = session.activity
-      guard let since = activity.completeSince, moment.subtractingClamped(since) >= linger, !isOpen(session) else {
-        continue
-      }
+      guard !isOpen(session) else { continue }
       do throws(Errno) {
         if try removeSession(session, ifIdleSince: activity.last) != nil { count += 1 }
       } catch {

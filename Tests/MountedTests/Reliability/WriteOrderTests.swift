@@ -146,4 +146,26 @@ struct WriteOrderTests {
       try m.expectStatsAsWalked()
     }
   }
+
+  @Test("while that fails a finished session does not go, and it is asked for again", .needs("strace"))
+  func unfinishedLingers() throws {
+    try withMount("--session-linger", "0") { m in
+      try m.python(
+        #"""
+        session, month = M + "/temp/uploads/s", M + "/images/user-7/2026/11"
+        os.makedirs(month)
+        os.mkdir(session)
+        put(session + "/chunk_0", bytes(10000))
+        tracer = traced(server(), "-o", D + "/trace", "-e", "trace=fsync", "-e", "inject=fsync:error=EIO:when=3+")
+        refused(errno.EIO, put, session + "/.complete", b"images/user-7/2026/11/a.dcm")
+        def asked(): return get(M + "/.errors").decode().count("complete temp/uploads/s EIO")
+        assert poll(lambda: asked() > 1, 30), get(M + "/.errors")
+        assert sorted(os.listdir(R + "/temp/uploads/s")) == ["chunk_0", "completing"]
+        tracer.terminate(); tracer.wait()
+        assert poll(lambda: not os.path.exists(R + "/temp/uploads/s"), 30)
+        assert get(month + "/a.dcm") == bytes(10000)
+        """#)
+      try m.expectStatsAsWalked()
+    }
+  }
 }

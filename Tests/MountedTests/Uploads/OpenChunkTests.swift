@@ -147,4 +147,37 @@ struct OpenChunkTests {
       assert stored() == b"p" * 5000
       """#)
   }
+
+  @Test("One that got a hole after it was saved is there after the machine has started anew", arguments: ["again", "at once"])
+  func hole(when: String) throws {
+    try withMount { m in
+      try m.python(
+        #"""
+        session = M + "/temp/uploads/s"
+        os.mkdir(session)
+        file = os.open(session + "/chunk_0", os.O_CREAT | os.O_RDWR)
+        os.write(file, b"x" * 1000000)
+        if os.environ["WHEN"] == "again":
+            os.close(file)
+            file = os.open(session + "/chunk_0", os.O_RDWR)
+        else:
+            os.fsync(file)
+        os.pwrite(file, b"y" * 1000000, 3000000)
+        os.fsync(file)
+        os.close(file)
+        """#, ["WHEN": when])
+      try m.unmount()
+      try m.sh("sed -i 's/^boot .*/boot 00000000-0000-0000-0000-000000000000/' \"$R/.mammofs/lock\"")
+      try m.mount()
+      try m.python(
+        #"""
+        session = M + "/temp/uploads/s"
+        whole = b"x" * 1000000 + bytes(2000000) + b"y" * 1000000
+        assert get(session + "/chunk_0") == whole
+        put(session + "/.complete", b"temp/processing/a")
+        assert get(M + "/temp/processing/a") == whole
+        assert get(M + "/.errors") == b"", get(M + "/.errors")
+        """#)
+    }
+  }
 }

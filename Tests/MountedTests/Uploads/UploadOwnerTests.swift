@@ -105,4 +105,49 @@ struct UploadOwnerTests {
       if !isAllowed { #expect(try m.sh("cat \"$M/.errors\"").contains("EACCES you may not write")) }
     }
   }
+
+  @Test(
+    "is made of chunks that its writer may read and take away",
+    arguments: [("2770", "0600", false), ("2770", "0640", true), ("3770", "0640", false)])
+  func chunks(session: String, chunk: String, isAllowed: Bool) throws {
+    try withMount("-o", "allow_other") { m in
+      try m.sh(
+        #"""
+        chmod 0755 "$M" "$M/temp"
+        chmod 0777 "$M/temp/uploads" "$M/temp/processing"
+        chmod 0755 "$D"
+        mkdir "$M/temp/uploads/s"
+        chgrp 5678 "$M/temp/uploads/s"
+        chmod "$SESSION" "$M/temp/uploads/s"
+        setpriv --reuid 1235 --regid 1235 --groups 5678 sh -c 'umask 0177; echo secret > "$M/temp/uploads/s/chunk_0"'
+        setpriv --reuid 1235 --regid 1235 --groups 5678 chmod "$CHUNK" "$M/temp/uploads/s/chunk_0"
+        printf temp/processing/a > "$D/marker"
+        chmod 0644 "$D/marker"
+        said=$(setpriv --reuid 1234 --regid 1234 --groups 5678 cp "$D/marker" "$M/temp/uploads/s/.complete" 2>&1) || true
+        case $ALLOWED$said in
+        true) test "$(cat "$M/temp/processing/a")" = secret ;;
+        false*"Permission denied")
+          test ! -e "$M/temp/processing/a"
+          grep -q "EACCES you may not read chunk_0" "$M/.errors"
+          ;;
+        *) echo "$said" >&2; exit 1 ;;
+        esac
+        """#, ["SESSION": session, "CHUNK": chunk, "ALLOWED": isAllowed ? "true" : "false"])
+    }
+  }
+
+  @Test("does not run as somebody else")
+  func privileges() throws {
+    try withMount("-o", "allow_other") { m in
+      try m.sh(
+        #"""
+        chmod 0755 "$M" "$M/temp" "$D"
+        chmod 0777 "$M/temp/uploads"
+        setpriv --reuid 1234 --regid 1234 --clear-groups sh -c '
+          mkdir "$M/temp/uploads/s"; echo 1 > "$M/temp/uploads/s/chunk_0"; chmod 6755 "$M/temp/uploads/s/chunk_0"'
+        echo temp/processing/a > "$M/temp/uploads/s/.complete"
+        test "$(stat -c %a "$M/temp/processing/a")" = 755
+        """#)
+    }
+  }
 }
