@@ -37,6 +37,13 @@ struct DescriptorHolders {
     return ask(childrenWith: view.children, .all)
   }
 
+  /// As ``ofNewFile(closing:opener:_:)``, at another time than at a close: the one who opened the file may be gone, and have
+  /// left it to others.
+  func afterClose(opener: pid_t, _ views: ProcessViews) -> Answer {
+    guard lx_state_of_process(opener) == lx_process_running else { return .unknown }
+    return ofNewFile(closing: opener, opener: opener, views)
+  }
+
   /// Asks whoever may go on writing a marker: the process that closed it, the one that opened it (which is in the
   /// middle of several commands, perhaps), and their children.
   func ofMarker(closing: pid_t, opener: pid_t) -> Answer {

@@ -130,9 +130,14 @@ final class NodeTable: Sendable {
   func renamed(_ identity: FileIdentity, from old: (NodeID, FileName), to new: Node) {
     table.withLock { table in
       guard let slot = table.index[identity].map({ Int($0) }) else { return }
-      let now = Name(parent: new.parent, name: new.name, place: new.place)
+      // Where the file was reached by another of its names it has that still.
+      let isReached = table.isPrimary(old.0, old.1, of: slot)
       table.removeName(Name(parent: old.0, name: old.1, place: new.place), from: slot)
-      table.setPrimary(now, of: slot)
+      if isReached {
+        table.setPrimary(Name(parent: new.parent, name: new.name, place: new.place), of: slot)
+      } else {
+        table.addName(new, to: slot)
+      }
     }
   }
 
@@ -149,14 +154,13 @@ final class NodeTable: Sendable {
     }
   }
 
-  /// What was last reached by a name has lost it, before this server began.
-  func unlinked(_ name: FileName, in parent: NodeID) {
-    let identity = table.withLock { table in
+  /// What is reached by a name. Goes through all.
+  func named(_ name: FileName, in parent: NodeID) -> Node? {
+    table.withLock { table in
       (1..<max(1, table.records.count)).first { slot in
         table.records.isUsed(slot) && !table.records.isOrphan(slot) && table.isPrimary(parent, name, of: slot)
-      }.map { table.records.identity($0) }
+      }.map { table.records.node($0) }
     }
-    if let identity { unlinked(identity) }
   }
 
   /// A file's last name is gone; what is open of it lives on.

@@ -137,7 +137,7 @@ extension MountTree {
     guard let inode = handles.inode(FileIdentity(stat)) else { return }
     let holders = DescriptorHolders(name: name, inode: inode.identity.inode)
     for file in inode.booking.withLock({ Array($0.handles.values) })
-    where file.isWriter && holders.ofNewFile(closing: file.opener, opener: file.opener, processes) == .none {
+    where file.isWriter && holders.afterClose(opener: file.opener, processes) == .none {
       setClosing(file, true)
     }
   }

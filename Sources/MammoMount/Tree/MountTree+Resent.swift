@@ -11,11 +11,16 @@ internal import SystemPackage
 /// and finds its work done, it was this request that did it.
 extension MountTree {
   /// Does something whose failure with `done` says that it is done already, where the request comes again.
-  func onceOnly(_ request: RequestNumber, _ done: Errno, _ body: () throws(Errno) -> Void) throws(Errno) {
+  ///
+  /// - Returns: false where it was.
+  @discardableResult
+  func onceOnly(_ request: RequestNumber, _ done: Errno, _ body: () throws(Errno) -> Void) throws(Errno) -> Bool {
     do throws(Errno) {
       try body()
+      return true
     } catch {
       guard request.isResent, error == done else { throw error }
+      return false
     }
   }
 
@@ -47,7 +52,16 @@ extension MountTree {
   /// A name that is not there was removed by this very request, or the request fails.
   func wasRemoved(_ name: FileName, in folder: Folder, by request: RequestNumber) throws {
     guard request.isResent else { throw Errno.noSuchFileOrDirectory }
-    nodes.unlinked(name, in: folder.id)
+    guard let node = nodes.named(name, in: folder.id) else { return }
+    // A file of the workspace may have other names. Of one that nobody has open it makes no difference whether the next
+    // lookup of such a name finds this node or makes another.
+    if let open = handles.inode(node.identity)?.booking.withLock({ $0.handles.values.first }),
+      try Sys.stat(open.descriptor).st_nlink > 0
+    {
+      nodes.lostName(node.identity, name, in: folder.id)
+    } else {
+      nodes.unlinked(node.identity)
+    }
   }
 
   /// Whether a file that is not under its old name was given the new one by this very request.

@@ -10,10 +10,11 @@ extension MountTree {
   ) throws(Errno) -> Entry {
     try answering("mknod", parent, name) {
       try inWorkspace(name, parent, caller) { name, folder in
-        try onceOnly(caller.request, .fileExists) { () throws(Errno) in
+        let isNew = try onceOnly(caller.request, .fileExists) { () throws(Errno) in
           try Sys.makeNode(name, in: folder, mode: mode, device: device)
         }
         try own(name, in: folder, caller)
+        return isNew
       }
     }
   }
@@ -23,10 +24,11 @@ extension MountTree {
   ) throws(Errno) -> Entry {
     try answering("symlink", parent, name) {
       try inWorkspace(name, parent, caller) { name, folder in
-        try onceOnly(caller.request, .fileExists) { () throws(Errno) in
+        let isNew = try onceOnly(caller.request, .fileExists) { () throws(Errno) in
           try Sys.makeSymbolicLink(name, in: folder, to: FileName(bytes: target))
         }
         try own(name, in: folder, caller)
+        return isNew
       }
     }
   }
@@ -53,7 +55,8 @@ extension MountTree {
         guard let file else {
           throw .crossesPlaces(rule: "an image has one name; copy it, or link files of temp/processing")
         }
-        try StorageError.wrap("linking \(name)") { () throws(Errno) in
+        if let home = nodes.identity(of: record.parent) { storage.ledger.willLink(record.identity, in: home) }
+        return try StorageError.wrap("linking \(name)") { () throws(Errno) in
           try onceOnly(caller.request, .fileExists) { () throws(Errno) in try Sys.link(file, to: name, in: folder) }
         }
       }
@@ -61,8 +64,10 @@ extension MountTree {
   }
 
   /// Makes a name in the workspace and describes it; elsewhere it is refused.
+  ///
+  /// - Parameter make: tells whether it was not there before.
   private func inWorkspace(
-    _ name: EntryName, _ parent: NodeID, _ caller: Caller, _ make: (FileName, CInt) throws -> Void
+    _ name: EntryName, _ parent: NodeID, _ caller: Caller, _ make: (FileName, CInt) throws -> Bool
   ) throws -> Entry {
     let folder = try folder(parent)
     let name = FileName(nulTerminated: name.nulTerminated)
@@ -78,9 +83,10 @@ extension MountTree {
     let place = try folder.node.place.child(name)
     try storage.freeSpace.admit()
     return try storage.gate.changing {
-      try make(name, folder.descriptor.raw)
+      let isNew = try make(name, folder.descriptor.raw)
       let stat = try Sys.stat(name, in: folder.descriptor)
-      if stat.isRegularFile, stat.st_nlink == 1 {
+      // What an earlier server made, a counter finds.
+      if isNew, stat.isRegularFile, stat.st_nlink == 1 {
         storage.ledger.record(
           Tally(size: Int64(stat.st_size), count: 1), to: .temp, in: folder.node.identity, file: FileIdentity(stat))
       }

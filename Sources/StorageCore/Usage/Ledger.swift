@@ -75,6 +75,15 @@ package final class Ledger: Sendable {
     }
   }
 
+  /// A file gets a further name, beside the one in `folder`. Where a counter has been there, it is not to count the file
+  /// once more by the new one.
+  package func willLink(_ file: FileIdentity, in folder: FileIdentity) {
+    state.withLock { state in
+      guard let counted = state.counted, counted.folders.contains(folder) else { return }
+      state.counted?.linkedFiles.insert(file)
+    }
+  }
+
   package func userFolderAppeared(_ user: FileName, in area: Area) {
     state.withLock { _ = $0.users[user, default: .init()].areas.insert(area) }
   }

@@ -292,4 +292,47 @@ struct PublishingTests {
       try m.expectStatsAsWalked()
     }
   }
+
+  @Test("A file that is moved in while it is written is not whole, also where its opener has gone", arguments: ["process", "thread"])
+  func openerGone(who: String) throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        import threading
+        source, image = M + "/temp/processing/a", M + "/images/user-7/2026/11/a.dcm"
+        go, done = os.pipe(), os.pipe()
+        def begin():
+            global file
+            file = os.open(source, os.O_CREAT | os.O_WRONLY)
+            os.write(file, b"x" * 1000)
+        def goOn():
+            os.read(go[0], 1)
+            os.write(file, b"y" * 1000)
+            os.close(file)
+        if os.environ["WHO"] == "thread":
+            opener = threading.Thread(target=begin)
+            opener.start(); opener.join()
+            writer = threading.Thread(target=goOn)
+            writer.start()
+        else:
+            if os.fork() == 0:
+                begin()
+                if os.fork() == 0:
+                    os.close(go[1])
+                    goOn()
+                    os.write(done[1], b"!")
+                os._exit(0)
+            os.wait()
+        os.rename(source, image)
+        assert not os.path.exists(image.replace(M, R)), "half a file under its final name"
+        os.write(go[1], b"!")
+        if os.environ["WHO"] == "thread": writer.join()
+        else: os.read(done[0], 1)
+        assert poll(lambda: os.path.exists(image.replace(M, R)))
+        assert get(image.replace(M, R)) == b"x" * 1000 + b"y" * 1000
+        """#, ["WHO": who])
+      try m.expectStatsAsWalked()
+    }
+  }
 }

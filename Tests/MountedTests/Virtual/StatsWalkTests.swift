@@ -3,6 +3,31 @@ import Testing
 /// `.stats` against a fresh walk of the storage root.
 @Suite("The figures of .stats", .mounting, .needs("python3"), .serialized, .timeLimit(.minutes(20)))
 struct StatsWalkTests {
+
+  @Test("counts once a file that gets a second name while files are counted", .needs("strace"))
+  func linkedMeanwhile() throws {
+    try withMount { m in
+      try m.python(
+        #"""
+        folders = [f"{M}/temp/processing/{number}" for number in range(60)]
+        for folder in folders:
+            os.mkdir(folder)
+            put(folder + "/a", b"x" * 100)
+        first = server()
+        supervisor = int(open(f"/proc/{first}/stat").read().rsplit(")", 1)[1].split()[1])
+        slow = traced(
+            supervisor, "-o", "/dev/null", "-e", "trace=getdents64", "-e", "inject=getdents64:delay_enter=10ms")
+        crash()
+        for index, folder in enumerate(folders):
+            os.link(folder + "/a", f"{folders[(index + 30) % 60]}/b{index}")
+        assert '"counting": true' in get(M + "/.stats").decode()
+        assert poll(lambda: '"counting": true' not in get(M + "/.stats").decode(), 30)
+        slow.terminate(); slow.wait()
+        """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
   private static let operations = Prerequisites.isLong ? 10_000 : 2_000
 
   @Test("They equal a walk after mixed operations of 8 processes, after a remount and after a crash")

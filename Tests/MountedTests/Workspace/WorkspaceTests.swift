@@ -273,4 +273,23 @@ struct WorkspaceTests {
       try m.expectStatsAsWalked()
     }
   }
+
+  @Test("A file that is held by a path is reached by its other name after one was changed")
+  func heldByPath() throws {
+    try withMount { m in
+      try m.python(
+        #"""
+        a, b, c = (M + "/temp/processing/" + name for name in "abc")
+        put(a, b"x")
+        os.link(a, b)
+        os.stat(a)
+        os.stat(b)
+        held = os.open(b, os.O_PATH)
+        os.rename(a, c)
+        os.unlink(c)
+        found = os.fstat(held)
+        assert (found.st_size, found.st_nlink) == (1, 1), found
+        """#)
+    }
+  }
 }

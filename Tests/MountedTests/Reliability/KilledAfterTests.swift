@@ -1,14 +1,14 @@
 import Testing
 
-/// A server that dies when a rename was carried out, and before it has said so.
-@Suite("Killed after a rename a mount", .mounting, .needs("python3", "strace"), .timeLimit(.minutes(5)))
-struct KilledInRenameTests {
-  /// Python's `killed_after(done, body)`: runs `body` beside a server that is killed when its renameat2 has been done, which
-  /// `done` tells, and has not returned yet.
+/// A server that dies when it has carried out what it was asked for, and has not said so.
+@Suite("Killed after it has changed something a mount", .mounting, .needs("python3", "strace"), .timeLimit(.minutes(5)))
+struct KilledAfterTests {
+  /// Python's `killed_after(call, done, body)`: runs `body` beside a server that is killed when its system call has been
+  /// done, which `done` tells, and has not returned yet.
   private static let killedAfter = #"""
     import threading
-    def killed_after(done, body):
-        delaying = traced(server(), "-o", "/dev/null", "-e", "trace=renameat2", "-e", "inject=renameat2:delay_exit=3s")
+    def killed_after(call, done, body):
+        delaying = traced(server(), "-o", "/dev/null", "-e", "trace=" + call, "-e", f"inject={call}:delay_exit=3s")
         failures = []
         def run():
             try: body()
@@ -36,7 +36,7 @@ struct KilledInRenameTests {
           put(old + "/2026/11/.empty.tmp", b"")
           # Their releases have been served by then.
           os.listdir(old + "/2026/11")
-          killed_after(lambda: os.path.exists(R + "/images/user-6"), lambda: os.rename(old, new))
+          killed_after("renameat2", lambda: os.path.exists(R + "/images/user-6"), lambda: os.rename(old, new))
           assert sorted(os.listdir(new + "/2026/11")) == [".a.tmp", ".empty.tmp"], os.listdir(new + "/2026/11")
           assert get(new + "/2026/11/.a.tmp") == b"work" * 100
           """#)
@@ -67,7 +67,7 @@ struct KilledInRenameTests {
               put(folder + "/2026/11/.work", folder.encode())
           os.listdir(two + "/2026/11")
           path = R + "/images/user-1/2026/11/i.dcm"
-          killed_after(lambda: get(path) == two.encode(), lambda: renameat2(one, two, EXCHANGE))
+          killed_after("renameat2", lambda: get(path) == two.encode(), lambda: renameat2(one, two, EXCHANGE))
           for folder, other in (one, two), (two, one):
               for name in "/2026/11/i.dcm", "/2026/11/.work": assert get(folder + name) == other.encode(), folder + name
           """#)
@@ -81,6 +81,43 @@ struct KilledInRenameTests {
             os.unlink(folder + "/2026/11/.work")
         assert get(M + "/.errors") == b"", get(M + "/.errors")
         """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
+  @Test("knows a file that has lost one of two names by the other")
+  func link() throws {
+    try withMount { m in
+      try m.python(
+        Self.killedAfter + #"""
+          a, b = M + "/temp/processing/a", M + "/temp/processing/b"
+          file = os.open(a, os.O_CREAT | os.O_RDWR)
+          os.link(a, b)
+          os.stat(b)
+          os.stat(a)
+          fcntl.flock(file, fcntl.LOCK_EX)
+          killed_after("unlinkat", lambda: not os.path.exists(a.replace(M, R)), lambda: os.unlink(a))
+          os.listdir(M + "/temp/processing")
+          other = os.open(b, os.O_RDWR)
+          refused(errno.EAGAIN, fcntl.flock, other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+          os.write(file, b"x" * 1000000)
+          assert os.fstat(other).st_size == os.stat(b).st_size == 1000000
+          os.close(file)
+          os.close(other)
+          """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
+  @Test("counts a file that mknod made once")
+  func makeNode() throws {
+    try withMount { m in
+      try m.python(
+        Self.killedAfter + #"""
+          path = M + "/temp/processing/a"
+          killed_after("mknodat", lambda: os.path.exists(path.replace(M, R)), lambda: os.mknod(path, 0o600))
+          assert os.path.exists(path)
+          """#)
       try m.expectStatsAsWalked()
     }
   }
