@@ -128,7 +128,8 @@ extension MountTree {
       try storage.staging.publishPlaced(staged, file.descriptor.raw, as: record.name, in: target.raw)
     } else {
       try storage.staging.publish(
-        staged, file.descriptor.raw, origin: Origin(path: path(of: file.inode.node), folder: folder), as: record.name, in: target.raw,
+        staged, file.descriptor.raw, origin: Origin(path: path(of: file.inode.node), folder: folder), as: record.name,
+        in: target.raw,
         durably: durably)
     }
     storage.pending.remove(record.name, in: folder)

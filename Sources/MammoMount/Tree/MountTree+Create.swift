@@ -100,7 +100,8 @@ extension MountTree {
       }
     }
     if place == .chunk, let session = sessionIfAny(folder) { try session.checkReceiving() }
-    let file = try storage.staging.create(origin: Origin(path: path(of: folder.id, name), folder: folder.node.identity), flags: O_RDWR, mode: mode & 0o777)
+    let file = try storage.staging.create(
+      origin: Origin(path: path(of: folder.id, name), folder: folder.node.identity), flags: O_RDWR, mode: mode & 0o777)
     do {
       try own(file.descriptor, in: folder, mode: mode, caller)
       let stat = try Sys.stat(file.descriptor)

@@ -32,7 +32,9 @@ extension MountTree {
       let stat = try? Sys.stat(file, in: staging.folder)
     else { return }
     let descriptor = try? SharedDescriptor(Sys.openPath(file, in: staging.folder))
-    if let descriptor { Staging.setOrigin(Origin(path: path(of: parent, name), folder: folder.identity), of: descriptor.raw) }
+    if let descriptor {
+      Staging.setOrigin(Origin(path: path(of: parent, name), folder: folder.identity), of: descriptor.raw)
+    }
     storage.pending.add(name, in: folder.identity, staged: file)
     if let descriptor { storage.pending.recall(file, PendingFiles.failure(notedOn: descriptor)) }
     storage.ledger.record(

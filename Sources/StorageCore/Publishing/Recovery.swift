@@ -112,7 +112,9 @@ struct Recovery {
 
   /// The path as it is now: a folder on the way may have been renamed since it was noted.
   private mutating func present(_ origin: Origin) -> Origin {
-    guard areNumbersKept, let number = origin.folder, let path = try? StoragePath(parsing: origin.path) else { return origin }
+    guard areNumbersKept, let number = origin.folder, let path = try? StoragePath(parsing: origin.path) else {
+      return origin
+    }
     if let folder = try? root.openFolder(path.folder), let stat = try? Sys.stat(folder), UInt64(stat.st_ino) == number {
       return origin
     }
@@ -126,7 +128,9 @@ struct Recovery {
   private func months() -> [UInt64: [FileName]] {
     var found: [UInt64: [FileName]] = [:]
     func look(_ names: [FileName]) {
-      guard let folder = try? root.openFolder(names), let entries = try? FolderStream.all(of: folder.raw) else { return }
+      guard let folder = try? root.openFolder(names), let entries = try? FolderStream.all(of: folder.raw) else {
+        return
+      }
       for entry in entries {
         let path = names + [entry.name]
         // Area, user, year, month.

@@ -293,7 +293,9 @@ struct PublishingTests {
     }
   }
 
-  @Test("A file that is moved in while it is written is not whole, also where its opener has gone", arguments: ["process", "thread"])
+  @Test(
+    "A file that is moved in while it is written is not whole, also where its opener has gone",
+    arguments: ["process", "thread"])
   func openerGone(who: String) throws {
     try withMount { m in
       try m.month()

@@ -148,7 +148,9 @@ struct OpenChunkTests {
       """#)
   }
 
-  @Test("One that got a hole after it was saved is there after the machine has started anew", arguments: ["again", "at once"])
+  @Test(
+    "One that got a hole after it was saved is there after the machine has started anew",
+    arguments: ["again", "at once"])
   func hole(when: String) throws {
     try withMount { m in
       try m.python(

@@ -3,7 +3,6 @@ import Testing
 /// `.stats` against a fresh walk of the storage root.
 @Suite("The figures of .stats", .mounting, .needs("python3"), .serialized, .timeLimit(.minutes(20)))
 struct StatsWalkTests {
-
   @Test("counts once a file that gets a second name while files are counted", .needs("strace"))
   func linkedMeanwhile() throws {
     try withMount { m in
@@ -16,10 +15,12 @@ struct StatsWalkTests {
         first = server()
         supervisor = int(open(f"/proc/{first}/stat").read().rsplit(")", 1)[1].split()[1])
         slow = traced(
-            supervisor, "-o", "/dev/null", "-e", "trace=getdents64", "-e", "inject=getdents64:delay_enter=10ms")
+            supervisor, "-o", "/dev/null", "-e", "trace=getdents64", "-e", "inject=getdents64:delay_enter=40ms")
         crash()
+        # All along the count, which takes some five seconds.
         for index, folder in enumerate(folders):
             os.link(folder + "/a", f"{folders[(index + 30) % 60]}/b{index}")
+            time.sleep(0.05)
         assert '"counting": true' in get(M + "/.stats").decode()
         assert poll(lambda: '"counting": true' not in get(M + "/.stats").decode(), 30)
         slow.terminate(); slow.wait()
