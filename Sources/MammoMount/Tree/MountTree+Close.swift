@@ -61,11 +61,14 @@ extension MountTree {
 
   /// Remembers whether the file's release is to be expected, which a completion waits for.
   func setClosing(_ file: OpenFile, _ isClosing: Bool) {
-    let chunk = file.state.withLock { state -> (session: UploadSession, name: FileName)? in
-      guard state.isClosing != isClosing else { return nil }
-      state.isClosing = isClosing
-      file.record.note(isClosing: isClosing)
-      return state.chunk
+    let chunk = file.inode.booking.withLock { booking in
+      file.state.withLock { state -> (session: UploadSession, name: FileName)? in
+        guard state.isClosing != isClosing else { return nil }
+        state.isClosing = isClosing
+        // Once it has left the list, its record may be another's.
+        if booking.handles.values.contains(where: { $0 === file }) { file.record.note(isClosing: isClosing) }
+        return state.chunk
+      }
     }
     if let chunk { chunk.session.closing(chunk.name, isClosing) }
   }

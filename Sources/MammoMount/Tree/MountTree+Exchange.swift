@@ -176,16 +176,14 @@ extension MountTree {
     // Booked up to now, and to where it is now.
     let size = try handles.inode(identity).map { try bookHeld($0) } ?? Int64(found.stat.st_size)
     let tally = Tally(size: size, count: 1)
-    let old = (account(of: from.place, in: from.folder.id), folder(of: from))
-    let new = (account(of: to.place, in: to.folder.id), folder(of: to))
-    return {
-      ledger.record(Tally() - tally, to: old.0, in: old.1, file: identity)
-      ledger.record(tally, to: new.0, in: new.1, file: identity)
+    let (old, new) = (account(of: from.place, in: from.folder.id), account(of: to.place, in: to.folder.id))
+    let before = found.location.isStaged ? nil : from.folder.node.identity
+    return { [storage] in
+      let folder = to.folder.node.identity
+      let after = storage.pending.staged(to.name, in: folder) == nil ? folder : nil
+      ledger.record(Tally() - tally, to: old, in: before, file: identity)
+      ledger.record(tally, to: new, in: after, file: identity)
     }
-  }
-
-  private func folder(of side: Side) -> FileIdentity? {
-    side.found.map { $0.location.isStaged } ?? false ? nil : side.folder.node.identity
   }
 
   /// Whose files a user, year or month folder holds.

@@ -117,8 +117,10 @@ extension MountTree {
       throw Errno.directoryNotEmpty
     }
     for result in results where (try? Sys.stat(result, in: raw)) != nil {
-      _ = try storage.names.holding(identity) { () throws(Errno) in
-        try storage.losing(result, in: raw, identity, from: .temp) { () throws(Errno) in
+      try storage.names.holding(identity) { () throws(Errno) in
+        // What has not taken its place is not counted.
+        if result == Layout.completing { return try Sys.unlink(result, in: raw) }
+        _ = try storage.losing(result, in: raw, identity, from: .temp) { () throws(Errno) in
           try Sys.unlink(result, in: raw)
         }
       }

@@ -19,54 +19,61 @@ extension MountTree {
     _ name: EntryName, in parent: NodeID, to newName: EntryName, in newParent: NodeID, flags: UInt32, _ caller: Caller
   ) throws(Errno) {
     try answering("rename", newParent, newName) {
-      guard flags & ~(lx_RENAME_NOREPLACE | lx_RENAME_EXCHANGE) == 0,
-        flags != lx_RENAME_NOREPLACE | lx_RENAME_EXCHANGE
-      else { throw Errno.invalidArgument }
-      let (name, newName) = (
-        FileName(nulTerminated: name.nulTerminated), FileName(nulTerminated: newName.nulTerminated)
-      )
-      let (folder, newFolder) = (try folder(parent), try folder(newParent))
-      func sides() throws -> (source: Side, target: Side, stat: stat) {
-        let source = try source(name, in: folder)
-        if source.found == nil, try wasRenamed(newName, in: newFolder, by: caller.request) { throw RenamedBefore() }
-        guard let stat = source.found?.stat else { throw Errno.noSuchFileOrDirectory }
-        let target = try target(newName, in: newFolder, of: stat)
-        try checkPlaces(source, stat, target)
-        if target.found != nil, flags == lx_RENAME_NOREPLACE { throw Errno.fileExists }
-        return (source, target, stat)
+      do { try renameOnce(name, in: parent, to: newName, in: newParent, flags: flags, caller) } catch is RenamedBefore {
       }
-      if renames.wasDone(caller.request) { return }
-      let first: (source: Side, target: Side, stat: stat)
-      do { first = try sides() } catch is RenamedBefore { return }
-      if first.target.place == .marker {
-        guard flags != lx_RENAME_EXCHANGE else { throw Errno.invalidArgument }
-        if flags == lx_RENAME_NOREPLACE, let present = try markerEntry(in: newFolder)?.node {
-          forget(present, count: 1)
-          throw Errno.fileExists
+    }
+  }
+
+  /// Throws ``RenamedBefore`` where an earlier server has done it.
+  private func renameOnce(
+    _ name: EntryName, in parent: NodeID, to newName: EntryName, in newParent: NodeID, flags: UInt32, _ caller: Caller
+  ) throws {
+    guard flags & ~(lx_RENAME_NOREPLACE | lx_RENAME_EXCHANGE) == 0,
+      flags != lx_RENAME_NOREPLACE | lx_RENAME_EXCHANGE
+    else { throw Errno.invalidArgument }
+    let (name, newName) = (
+      FileName(nulTerminated: name.nulTerminated), FileName(nulTerminated: newName.nulTerminated)
+    )
+    let (folder, newFolder) = (try folder(parent), try folder(newParent))
+    func sides() throws -> (source: Side, target: Side, stat: stat) {
+      let source = try source(name, in: folder)
+      if source.found == nil, try wasRenamed(newName, in: newFolder, by: caller.request) { throw RenamedBefore() }
+      guard let stat = source.found?.stat else { throw Errno.noSuchFileOrDirectory }
+      let target = try target(newName, in: newFolder, of: stat)
+      try checkPlaces(source, stat, target)
+      if target.found != nil, flags == lx_RENAME_NOREPLACE { throw Errno.fileExists }
+      return (source, target, stat)
+    }
+    if renames.wasDone(caller.request) { return }
+    let first = try sides()
+    if first.target.place == .marker {
+      guard flags != lx_RENAME_EXCHANGE else { throw Errno.invalidArgument }
+      if flags == lx_RENAME_NOREPLACE, let present = try markerEntry(in: newFolder)?.node {
+        forget(present, count: 1)
+        throw Errno.fileExists
+      }
+      return try completeByRename(first.source, first.target, caller)
+    }
+    if folder.id == newFolder.id, name == newName { return }
+    if first.source.place == .workspaceEntry, case .image = first.target.place, first.stat.isRegularFile {
+      askWriters(of: name, first.stat)
+      // Most of the wait for the disk, before the locks.
+      try Sys.synchronizeData(try Sys.open(name, in: folder.descriptor, O_RDONLY | O_NONBLOCK))
+    }
+    // Looked up again under the locks: a close may be publishing either of them.
+    if flags == lx_RENAME_EXCHANGE || first.stat.isFolder {
+      // Alone: the counter and those who book by folder see it before or after, not half way.
+      try storage.gate.still {
+        let (source, target, _) = try sides()
+        try recording(caller.request, source, target, exchanging: flags == lx_RENAME_EXCHANGE) {
+          if flags == lx_RENAME_EXCHANGE { try exchange(source, target) } else { try renameFolder(source, target) }
         }
-        return try completeByRename(first.source, first.target, caller)
       }
-      if folder.id == newFolder.id, name == newName { return }
-      if first.source.place == .workspaceEntry, case .image = first.target.place, first.stat.isRegularFile {
-        askWriters(of: name, first.stat)
-        // Most of the wait for the disk, before the locks.
-        try Sys.synchronizeData(try Sys.open(name, in: folder.descriptor, O_RDONLY | O_NONBLOCK))
-      }
-      // Looked up again under the locks: a close may be publishing either of them.
-      if flags == lx_RENAME_EXCHANGE || first.stat.isFolder {
-        // Alone: the counter and those who book by folder see it before or after, not half way.
-        try storage.gate.still {
+    } else {
+      try storage.gate.changing {
+        try storage.names.holding(folder.node.identity, and: newFolder.node.identity) {
           let (source, target, _) = try sides()
-          try recording(caller.request, source, target, exchanging: flags == lx_RENAME_EXCHANGE) {
-            if flags == lx_RENAME_EXCHANGE { try exchange(source, target) } else { try renameFolder(source, target) }
-          }
-        }
-      } else {
-        try storage.gate.changing {
-          try storage.names.holding(folder.node.identity, and: newFolder.node.identity) {
-            let (source, target, _) = try sides()
-            try recording(caller.request, source, target, exchanging: false) { try renameFile(source, target) }
-          }
+          try recording(caller.request, source, target, exchanging: false) { try renameFile(source, target) }
         }
       }
     }

@@ -111,6 +111,12 @@ extension MountTree {
       record: handles.slot(slot))
     file.state.withLock { $0.isClosing = record.isClosing }
     if record.failure != 0 { file.fail(Errno(rawValue: record.failure)) }
+    if !isOrphan, record.isWriter, node.place == .chunk, let session {
+      // Before it is in the table: who is refused here is not in it.
+      try session.opened(node.name)
+      if record.isClosing { session.closing(node.name) }
+      file.state.withLock { $0.chunk = (session, node.name) }
+    }
     handles.adopt(file, handle, hasName: !isOrphan)
     if isOrphan { return orphans.keep(.held(descriptor), for: id) }
     if isFirst, let name = staged[identity], let folder = nodes.identity(of: node.parent) {
@@ -119,10 +125,6 @@ extension MountTree {
       storage.ledger.record(
         Tally(size: Int64(stat.st_size), count: 1), to: account(of: node.place, in: node.parent), in: nil)
     }
-    guard record.isWriter, node.place == .chunk, let session else { return }
-    try session.opened(node.name)
-    if record.isClosing { session.closing(node.name) }
-    file.state.withLock { $0.chunk = (session, node.name) }
   }
 
   /// Whether a file that was published at a close has lost its name to another, so that its record is all that is left.

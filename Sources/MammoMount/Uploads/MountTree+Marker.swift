@@ -130,7 +130,8 @@ extension MountTree {
   func unlinkMarker(in folder: Folder) throws {
     let session = try session(of: folder.id)
     if session.isAssembling { throw StorageError.completing("another file") }
-    if session.record != nil, (try? Sys.stat(Layout.result, in: folder.descriptor)) != nil {
+    if let record = session.record, (try? Sys.stat(Layout.result, in: folder.descriptor)) != nil {
+      record.note(on: folder.descriptor)
       return try storage.gate.changing {
         try storage.names.holding(folder.node.identity) {
           _ = try storage.losing(

@@ -38,6 +38,8 @@ package enum Layout {
   static let placeAttribute: FileName = "user.mammofs.place"
   /// On a session's result: the inode that the image has.
   static let inodeAttribute: FileName = "user.mammofs.inode"
+  /// On a session's folder: its result, where that was deleted.
+  package static let completedAttribute: FileName = "user.mammofs.completed"
   /// On a marker that is being written: the supplementary groups of its writer.
   package static let groupsAttribute: FileName = "user.mammofs.groups"
   /// On an image or thumbnail: the SHA-256 of its bytes, and of what size and time of modification they were.
@@ -50,7 +52,8 @@ package enum Layout {
   static let wanted: FileName = "digests.json"
   /// Attributes that no list shows, so that no tool copies them.
   package static let hiddenAttributes: Set<FileName> = [
-    originAttribute, failureAttribute, placeAttribute, inodeAttribute, groupsAttribute, digestAttribute,
+    originAttribute, failureAttribute, placeAttribute, inodeAttribute, completedAttribute, groupsAttribute,
+    digestAttribute,
   ]
   /// The attribute names that the service keeps to itself.
   package static let attributePrefix = "user.mammofs."

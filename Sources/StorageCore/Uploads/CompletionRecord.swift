@@ -32,4 +32,15 @@ public struct CompletionRecord: Hashable, Sendable, Codable {
     guard let record = try? JSONDecoder().decode(CompletionRecord.self, from: Data(json)) else { return nil }
     self = record
   }
+
+  /// Has a session's folder say that it is finished, for a later start, where its result is about to be deleted.
+  package func note(on folder: SharedDescriptor) {
+    // Without attributes, as on a full disk, an emptied session is one that may be used again after the next start.
+    try? Sys.setExtendedAttribute(Layout.completedAttribute, of: folder, to: json)
+  }
+
+  init?(notedOn folder: SharedDescriptor) {
+    guard let json = try? Sys.extendedAttribute(Layout.completedAttribute, of: folder) else { return nil }
+    self.init(json: json)
+  }
 }

@@ -61,6 +61,8 @@ struct SessionRecovery {
     if entries.contains(where: { $0.name == Layout.result }) {
       let file = try Sys.openOwn(Layout.result, in: folder, O_RDONLY)
       record = CompletionRecord(json: try Sys.readAll(file, limit: CompletionRequest.longestMarker))
+    } else {
+      record = CompletionRecord(notedOn: folder)
     }
     var last = Int64(try Sys.stat(folder).st_mtim.tv_sec)
     for entry in entries {

@@ -17,6 +17,8 @@ struct SessionState: Sendable {
   var chunks = ChunkSet()
   /// How many threads are moving chunks to where they belong.
   var moving = 0
+  /// Its folder is about to go.
+  var isEnding = false
   /// The session is complete, and its chunks are going.
   var isLosingChunks = false
   /// What is left to do of a completion whose image has its name, but perhaps not on disk.
@@ -37,6 +39,9 @@ struct SessionState: Sendable {
   init(at moment: Int64) { lastActivity = moment }
 
   var isReceiving: Bool { if case .receiving = phase { true } else { false } }
+
+  /// Something is under way that ends by itself, however long it takes.
+  var isSettling: Bool { if case .assembling = phase { true } else { moving > 0 } }
 
   /// The name in `.stats`.
   var phaseName: String {
@@ -71,6 +76,8 @@ struct SessionState: Sendable {
   }
 
   mutating func opened(_ name: FileName, at moment: Int64) throws(StorageError) {
+    // What would be saved now would go with it.
+    if isEnding { throw .system(.noSuchFileOrDirectory, doing: "using a session that is being removed") }
     try checkWriting(name)
     writers[name, default: Writers()].open += 1
     lastActivity = moment
@@ -160,9 +167,17 @@ struct SessionState: Sendable {
     switch phase {
     case .assembling, .ended: return false
     case .receiving, .complete:
+      guard !isEnding else { return false }
+      isEnding = true
       moving += 1
       return true
     }
+  }
+
+  /// It has gone, or stays after all.
+  mutating func endEnding() {
+    isEnding = false
+    moving -= 1
   }
 
   var hasEnded: Bool { if case .ended = phase { true } else { false } }

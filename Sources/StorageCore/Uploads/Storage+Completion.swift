@@ -16,14 +16,15 @@ extension Storage {
     _ session: UploadSession, _ request: CompletionRequest, for credentials: Credentials? = nil
   ) throws(StorageError) -> CompletionRecord {
     let owner = credentials?.owner ?? .ofThisProcess
-    let deadline = Clock.monotonic() + Self.closePatience
     while true {
       let isWaiting = session.isSettling
+      let deadline = isWaiting ? nil : Clock.monotonic() + Self.closePatience
       let step: SessionState.Step?
       do throws(StorageError) {
-        step = try session.state.wait(until: isWaiting ? nil : deadline) { (state, late) throws(StorageError) in
+        step = try session.state.wait(until: deadline) { (state, late) throws(StorageError) in
           let step = try state.begin(request, session: session.name, late: late)
-          if case .wait = step { return nil }
+          // What else is to be waited for has to come in its time.
+          if case .wait = step { return isWaiting && !state.isSettling ? step : nil }
           return step
         }
       } catch {
@@ -81,12 +82,8 @@ extension Storage {
       do throws(StorageError) {
         let record = try assembly.check(against: request, path: path, chunks: chunks.count)
         let late = try publish(assembly, as: path, request, owner, record, in: folder)
-        // Under whichever name it stays.
-        gate.changing {
-          ledger.record(Tally(size: Int64(record.json.count), count: 1), to: .temp, in: identity)
-        }
         if let late { return (record, UnfinishedCompletion(chunks: chunks, failure: late)) }
-        finish(session, folder, identity, chunks)
+        finish(session, record, folder, identity, chunks)
         return (record, nil)
       } catch {
         // The error that matters is the one that is thrown; what stays staged goes at the next start.
@@ -121,7 +118,7 @@ extension Storage {
       let folder = SharedDescriptor(try root.openFolder(Layout.uploadsPath + [session.name]))
       return (folder, FileIdentity(try Sys.stat(folder)))
     }
-    finish(session, folder, identity, unfinished.chunks)
+    finish(session, record, folder, identity, unfinished.chunks)
   }
 
   /// Puts the image in place, with a note of it written down first.
@@ -216,11 +213,14 @@ extension Storage {
   ///
   /// Nothing here can undo the completion, so what fails is noted, not thrown.
   private func finish(
-    _ session: UploadSession, _ folder: SharedDescriptor, _ identity: FileIdentity, _ chunks: [ChunkSet.Chunk]
+    _ session: UploadSession, _ record: CompletionRecord, _ folder: SharedDescriptor, _ identity: FileIdentity,
+    _ chunks: [ChunkSet.Chunk]
   ) {
     do throws(Errno) {
+      // A counter takes it for nothing until then.
       try gate.changing { () throws(Errno) in
         try Sys.rename(Layout.completing, in: folder, to: Layout.result, in: folder)
+        ledger.record(Tally(size: Int64(record.json.count), count: 1), to: .temp, in: identity)
       }
     } catch {
       return untidy(session, error)

@@ -141,6 +141,11 @@ extension Storage {
       let raw = folder.raw
       try names.holding(identity) { () throws(Errno) in
         for entry in try FolderStream.all(of: raw) {
+          if entry.name == Layout.completing {
+            // It is counted once it has its place.
+            try Sys.unlink(entry.name, in: raw)
+            continue
+          }
           _ = try losing(entry.name, in: raw, identity, from: .temp) { () throws(Errno) in
             try Sys.unlink(entry.name, in: raw)
           }

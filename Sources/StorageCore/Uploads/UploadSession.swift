@@ -128,7 +128,7 @@ package final class UploadSession: Sendable {
     }
     guard isIdle else { return nil }
     guard mayEnd else { throw .resourceBusy }
-    defer { state.change { $0.endMoving() } }
+    defer { state.change { $0.endEnding() } }
     return try body()
   }
 
@@ -149,11 +149,7 @@ package final class UploadSession: Sendable {
   }
 
   /// Whether something is under way that a completion waits for, however long it takes.
-  var isSettling: Bool {
-    state.withLock { state in
-      if case .assembling = state.phase { true } else { state.moving > 0 }
-    }
-  }
+  var isSettling: Bool { state.withLock { $0.isSettling } }
 
   /// Waits for a completion under way, and returns the record of a completed session.
   package func waitForRecord() -> CompletionRecord? {

@@ -44,6 +44,23 @@ struct CompletedSessionTests {
     }
   }
 
+  @Test("It is finished without its marker, too, also after a remount")
+  func markerDeleted() throws {
+    try withMount { m in
+      let upload = try Upload(m)
+      try upload.fill()
+      #expect(upload.mark(Self.target) == ErrnoName(0))
+      try m.sh("rm \"$M/\(upload.path)/.complete\"")
+      try m.remount()
+      #expect(try m.countedStats().sessions == Stats.Sessions(active: 0, completed: 1))
+      try m.refuses(EPERM, at: "\(upload.path)/chunk_0") { open($0, O_CREAT | O_WRONLY, 0o600) }
+      #expect(upload.mark(Self.target) == ErrnoName(0))
+      #expect(Files.exists(m[upload.path + "/.complete"]))
+      #expect(rmdir(m[upload.path]) == 0)
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test("Its marker has one name: EPERM in the session, EXDEV elsewhere")
   func linked() throws {
     try withMount { m in
