@@ -41,9 +41,7 @@ struct VerificationTarget {
   private static func root(above path: String, _ given: String) throws -> String {
     var candidate = path
     while !candidate.isEmpty, candidate != "/" {
-      if (try? Sys.openFile("\(candidate)/.mammofs")) != nil, (try? Sys.openFile("\(candidate)/images")) != nil {
-        return candidate
-      }
+      if (try? RootGuard(ofRoot: candidate)) == .store { return candidate }
       candidate = candidate.split(separator: "/").dropLast().map { "/\($0)" }.joined()
     }
     switch try Target(given) {
