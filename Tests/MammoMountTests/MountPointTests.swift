@@ -43,10 +43,14 @@ struct MountPointTests {
   }
 
   @Test("The kernel's list of mounts is read, blanks and all")
-  func parsed() {
-    let line: Substring = "61 28 0:51 / /mnt/a\\040b rw,nosuid - fuse.mammofs /srv/x\\134y rw,user_id=0"
-    #expect(MountPoint.parse(line) == MountPoint(path: "/mnt/a b", root: "/srv/x\\y"))
-    #expect(MountPoint.parse("61 28 0:51 / /mnt rw - ext4 /dev/sda rw") == nil)
-    #expect(MountPoint.parse("nonsense") == nil)
+  func parsed() throws {
+    let line = try #require(
+      MountLine("61 28 0:51 / /mnt/a\\040b rw,nosuid shared:1 - fuse.mammofs /srv/x\\134y rw,user_id=7"))
+    #expect(line.number == 61 && line.parent == 28 && line.device == "0:51" && line.user == 7)
+    let mount = try #require(MountPoint(line))
+    #expect(mount.path == "/mnt/a b" && mount.root == "/srv/x\\y")
+    let other = try #require(MountLine("61 28 8:1 / /mnt rw - ext4 /dev/sda rw"))
+    #expect(other.type == "ext4" && other.user == nil && MountPoint(other) == nil)
+    #expect(MountLine("nonsense") == nil)
   }
 }

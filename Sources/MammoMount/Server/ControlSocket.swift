@@ -6,21 +6,25 @@ internal import SystemPackage
 /// How the command line reaches a running server: a socket in the storage root's private folder.
 ///
 /// One request a connection, a line: `cleanup SECONDS dry|real`, `digest PATH`, `digested PATH`, `found ERRNO PATH`,
-/// `process`, or `upgrade FORMAT PROGRAM`. The answer is lines of `key value`, one that begins with `refused` and says
+/// `mounted`, `process`, or `upgrade FORMAT PROGRAM`. The answer is lines of `key value`, one that begins with `refused` and says
 /// why, or, of the two on digests, a ``DigestAnswer``.
 package final class ControlSocket: Sendable {
   let storage: Storage
   private let housekeeping: Housekeeping
   private let options: ServerOptions
   private let logger: Logger
+  private let isMounted: @Sendable () -> Bool
   private let upgrade: @Sendable (String) -> Void
   static let name = "control"
 
-  /// - Parameter upgrade: ends the server for a program to take over.
+  /// - Parameters:
+  ///   - isMounted: whether the mount is still there, at whatever place and in whatever namespace.
+  ///   - upgrade: ends the server for a program to take over.
   init(
     storage: Storage, housekeeping: Housekeeping, options: ServerOptions, logger: Logger,
-    upgrade: @escaping @Sendable (String) -> Void
+    isMounted: @escaping @Sendable () -> Bool, upgrade: @escaping @Sendable (String) -> Void
   ) {
+    self.isMounted = isMounted
     self.upgrade = upgrade
     self.storage = storage
     self.housekeeping = housekeeping
@@ -56,6 +60,7 @@ package final class ControlSocket: Sendable {
     }
     let words = line.split(separator: " ", maxSplits: 2)
     if line == "process" { return UnixSocket.write(connection, "process \(getpid())\n") }
+    if line == "mounted" { return UnixSocket.write(connection, "mounted \(isMounted() ? "yes" : "no")\n") }
     if words.count == 3, words[0] == "upgrade" {
       return answerUpgrade(connection, format: String(words[1]), program: String(words[2]))
     }
@@ -97,9 +102,11 @@ package final class ControlSocket: Sendable {
   var isReadOnly: Bool { options.flags.isReadOnly }
 
   /// Sends a request to the server that has `root` in use; `nil` where none answers.
-  static func ask(root: String, _ request: String) -> String? {
+  ///
+  /// - Parameter patience: seconds for which an answer is waited for; 0 is for ever.
+  static func ask(root: String, _ request: String, patience: Int = 0) -> String? {
     guard let folder = try? Root.privateFolder(ofRoot: root),
-      let connection = UnixSocket.connect(in: folder.raw, name: name)
+      let connection = UnixSocket.connect(in: folder.raw, name: name, patience: patience)
     else { return nil }
     defer { close(connection) }
     UnixSocket.write(connection, request + "\n")
@@ -125,6 +132,15 @@ package final class ControlSocket: Sendable {
       }
     }
     return report
+  }
+
+  /// Whether the server that has `root` in use still has a mount; `nil` where it does not say.
+  static func isMounted(root: String) -> Bool? {
+    switch ask(root: root, "mounted", patience: 5) {
+    case "mounted yes\n": true
+    case "mounted no\n": false
+    default: nil
+    }
   }
 
   /// The process of the server that has `root` in use; `nil` where none answers.

@@ -11,10 +11,7 @@ package enum MissingMount {
 
   /// Where a file system is missing that would hold `path`, a ``MountPoint/resolved(_:)`` one.
   package static func over(_ path: String) -> String? {
-    let mounted = lines(of: "/proc/self/mountinfo").compactMap { line -> String? in
-      let fields = line.split(separator: " ")
-      return fields.count > 4 ? MountPoint.unescaped(fields[4]) : nil
-    }
+    let mounted = MountLine.all().map(\.path)
     // As libmount has it, for whoever keeps another table.
     let table = getenv("LIBMOUNT_FSTAB").map { String(cString: $0) } ?? "/etc/fstab"
     let listed = lines(of: table).compactMap(place(inTable:))
@@ -41,7 +38,7 @@ package enum MissingMount {
     let fields = line.split(whereSeparator: \.isWhitespace)
     guard fields.count > 2, !fields[0].hasPrefix("#"), fields[1].hasPrefix("/") else { return nil }
     guard !["swap", "mammofs", "fuse.mammofs"].contains(fields[2]) else { return nil }
-    return MountPoint.unescaped(fields[1])
+    return MountLine.unescaped(fields[1])
   }
 
   /// The name of systemd's unit for a mount point, as `systemd-escape --path --suffix=mount` makes it.

@@ -141,7 +141,8 @@ package final class MountServer: Sendable {
       scrub.start()
     }
     let control = ControlSocket(
-      storage: storage, housekeeping: housekeeping, options: options, logger: logger, upgrade: upgrade)
+      storage: storage, housekeeping: housekeeping, options: options, logger: logger,
+      isMounted: { [state] in state.phase == .serving && state.continuation?.isMounted ?? true }, upgrade: upgrade)
     control.start()
     var failure: Errno?
     do throws(Errno) {
