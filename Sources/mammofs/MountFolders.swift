@@ -114,10 +114,11 @@ struct MountFolders {
     if let mount = mounts.last(where: { MountPoint.isPath(root, in: $0.path) }) {
       throw Failure("the storage root \(root) lies in the mammofs mount at \(mount.path); its own is \(mount.root)")
     }
-    if let root = ([root] + mounts.map(\.root)).first(where: { MountPoint.isPath(mountPoint, in: $0) }) {
+    let holder = mounts.first { MountPoint.isPath(mountPoint, in: $0.root) && $0.isItsRoots }?.root
+    if let root = MountPoint.isPath(mountPoint, in: root) ? root : holder {
       throw Failure("the mount point \(mountPoint) is inside the storage root \(root); choose another place")
     }
-    if let mount = mounts.last(where: { $0.root == root }), !MountPoint.isDead(mount.path) {
+    if let mount = mounts.last(where: { $0.root == root && $0.isItsRoots }), !MountPoint.isDead(mount.path) {
       throw Failure("the storage root \(root) is in use by the mount at \(mount.path); unmount that first")
     }
   }

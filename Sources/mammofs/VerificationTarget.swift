@@ -19,7 +19,7 @@ struct VerificationTarget {
     if let dead = MountPoint.dead(holding: resolved) { throw Failure.serverDied(dead) }
     let mounts = MountPoint.all()
     if let mount = mounts.last(where: { MountPoint.isPath(resolved, in: $0.path) })
-      ?? mounts.last(where: { MountPoint.isPath(resolved, in: $0.root) })
+      ?? mounts.last(where: { MountPoint.isPath(resolved, in: $0.root) && $0.isItsRoots })
     {
       if MountPoint.isDead(mount.path) { throw Failure.serverDied(mount) }
       let top = MountPoint.isPath(resolved, in: mount.path) ? mount.path : mount.root

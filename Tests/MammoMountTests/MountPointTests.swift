@@ -53,4 +53,14 @@ struct MountPointTests {
     #expect(other.type == "ext4" && other.user == nil && MountPoint(other) == nil)
     #expect(MountLine("nonsense") == nil)
   }
+
+  @Test("That a mount has a storage root is believed of root, of the caller and of the root's owner")
+  func believed() {
+    for (user, owner, caller, isBelieved) in [
+      (0, 7, 7, true), (7, 0, 7, true), (7, 7, 0, true), (7, 0, 0, false), (7, nil, 0, false), (7, 8, 9, false),
+      (nil, 0, 0, false), (nil, nil, 0, false),
+    ] as [(uid_t?, uid_t?, uid_t, Bool)] {
+      #expect(MountPoint.isBelieved(user, owner: owner, caller: caller) == isBelieved)
+    }
+  }
 }

@@ -20,7 +20,7 @@ extension MountPoint {
   /// Unmounts by `unmount`, and returns when the server has let go of the storage root and ended.
   package func leave(_ unmount: () throws -> Void) throws {
     // Asked before: afterwards the process's number may be another's, and so may the device's.
-    let use = RootUse(of: root)
+    let use = isItsRoots ? RootUse(of: root) : nil
     let twins = Set(self.twins)
     try unmount()
     let left = twins.intersection(self.twins).map(\.path).sorted()

@@ -27,7 +27,7 @@ package struct MountPoint: Hashable, Sendable {
   }
 
   /// The mount of a storage root.
-  package static func of(root: String) -> MountPoint? { all().last { $0.root == root } }
+  package static func of(root: String) -> MountPoint? { all().last { $0.root == root && $0.isItsRoots } }
 
   /// The mount of ours, at `path` or above it, whose server has died.
   package static func dead(holding path: String) -> MountPoint? {
