@@ -1,4 +1,4 @@
-package import Glibc
+internal import Glibc
 internal import Logging
 package import StorageCore
 internal import SystemPackage
@@ -11,10 +11,10 @@ internal import SystemPackage
 package final class ControlSocket: Sendable {
   let storage: Storage
   private let housekeeping: Housekeeping
-  private let options: ServerOptions
+  let options: ServerOptions
   private let logger: Logger
   private let isMounted: @Sendable () -> Bool
-  private let upgrade: @Sendable (String) -> Void
+  let upgrade: @Sendable (String) -> Void
   static let name = "control"
 
   /// - Parameters:
@@ -59,7 +59,9 @@ package final class ControlSocket: Sendable {
       return UnixSocket.write(connection, noteFinding(line.dropFirst(Self.findingRequest.count)))
     }
     let words = line.split(separator: " ", maxSplits: 2)
-    if line == "process" { return UnixSocket.write(connection, "process \(getpid())\n") }
+    if line == "process" {
+      return UnixSocket.write(connection, "process \(getpid())\nprogram \(RunningProgram.mark)\n")
+    }
     if line == "mounted" { return UnixSocket.write(connection, "mounted \(isMounted() ? "yes" : "no")\n") }
     if words.count == 3, words[0] == "upgrade" {
       return answerUpgrade(connection, format: String(words[1]), program: String(words[2]))
@@ -74,23 +76,6 @@ package final class ControlSocket: Sendable {
     }
     let report = housekeeping.clean(olderThan: age, dryRun: words[2] == "dry")
     UnixSocket.write(connection, Self.text(report))
-  }
-
-  private func answerUpgrade(_ connection: CInt, format: String, program: String) {
-    guard UInt64(format) == SharedState.format else {
-      return UnixSocket.write(
-        connection,
-        "refused \(program) keeps what is open in another form than the server that runs; unmount, and mount again\n")
-    }
-    guard MountPoint.hasSupervisor(getpid()) else {
-      return UnixSocket.write(
-        connection, "refused nobody is there to start \(program): the supervisor has ended; unmount, and mount again\n")
-    }
-    guard access(program, X_OK) == 0 else {
-      return UnixSocket.write(connection, "refused \(program) is no program that the server can start\n")
-    }
-    UnixSocket.write(connection, "process \(getpid())\n")
-    upgrade(program)
   }
 
   private static func text(_ report: CleanupReport) -> String {
@@ -143,19 +128,7 @@ package final class ControlSocket: Sendable {
     }
   }
 
-  /// The process of the server that has `root` in use; `nil` where none answers.
-  package static func process(root: String) -> pid_t? {
-    (try? values(root: root, "process")).flatMap { $0?["process"] }.flatMap { pid_t($0) }
-  }
-
-  /// Has the server that has `root` in use end for `program` to take over.
-  ///
-  /// - Returns: the server's process; `nil` where none answers.
-  package static func upgrade(root: String, to program: String) throws(ServerFailure) -> pid_t? {
-    try values(root: root, "upgrade \(SharedState.format) \(program)")?["process"].flatMap { pid_t($0) }
-  }
-
-  private static func values(root: String, _ request: String) throws(ServerFailure) -> [String: String]? {
+  static func values(root: String, _ request: String) throws(ServerFailure) -> [String: String]? {
     guard let answer = ask(root: root, request) else { return nil }
     if answer.hasPrefix("refused ") {
       throw ServerFailure(answer.dropFirst(8).split(separator: "\n").joined(separator: " "))

@@ -22,6 +22,8 @@ package struct ServerOptions: Sendable {
   package var minFree: Int64?
   /// Idle processors of a virtual machine may poll while requests come closely.
   package var idlePolling = true
+  /// With which another program takes over, `--take-over` aside.
+  package var arguments: [String] = []
 
   package init(root: String, mountPoint: String, flags: MountFlags) {
     self.root = root
