@@ -62,7 +62,7 @@ struct MountFolders {
   private func checkMountPoint(given path: String) throws {
     if let dead = MountPoint.dead(holding: mountPoint) {
       // One at this very place is cleared later.
-      guard dead.path == mountPoint else { throw Failure.serverDied(dead) }
+      guard MountPoint.isSame(dead.path, mountPoint) else { throw Failure.serverDied(dead) }
     } else if MountPoint.isDead(mountPoint) {
       throw Failure("\(path) holds a dead mount that is not mammofs's; run: umount -l \(mountPoint)")
     } else if let mount = MountPoint.at(mountPoint) {
@@ -118,7 +118,9 @@ struct MountFolders {
     if let root = MountPoint.isPath(mountPoint, in: root) ? root : holder {
       throw Failure("the mount point \(mountPoint) is inside the storage root \(root); choose another place")
     }
-    if let mount = mounts.last(where: { $0.root == root && $0.isItsRoots }), !MountPoint.isDead(mount.path) {
+    if let mount = mounts.last(where: { MountPoint.isSame($0.root, root) && $0.isItsRoots }),
+      !MountPoint.isDead(mount.path)
+    {
       throw Failure("the storage root \(root) is in use by the mount at \(mount.path); unmount that first")
     }
   }
@@ -179,6 +181,6 @@ struct MountFolders {
   }
 
   private static func parent(of path: String) -> String {
-    "/" + path.split(separator: "/").dropLast().joined(separator: "/")
+    "/" + MountPoint.names(of: path).dropLast().joined(separator: "/")
   }
 }

@@ -34,7 +34,7 @@ struct VerificationTarget {
   }
 
   private static func names(_ path: String, below top: String) -> [FileName] {
-    path.dropFirst(top.count).split(separator: "/").map { FileName(String($0)) }
+    MountPoint.names(of: path).dropFirst(MountPoint.names(of: top).count).map { FileName(String($0)) }
   }
 
   /// The storage root that is or holds a path and is not mounted.
@@ -42,7 +42,7 @@ struct VerificationTarget {
     var candidate = path
     while !candidate.isEmpty, candidate != "/" {
       if (try? RootGuard(ofRoot: candidate)) == .store { return candidate }
-      candidate = candidate.split(separator: "/").dropLast().map { "/\($0)" }.joined()
+      candidate = MountPoint.names(of: candidate).dropLast().map { "/\($0)" }.joined()
     }
     switch try Target(given) {
     case .root(let root): return root
@@ -73,7 +73,7 @@ struct VerificationTarget {
   func size(in root: Root, after: String?) -> Int64 {
     var size: Int64 = 0
     let walk = ImageWalk(
-      root: root, below: names, after: (after ?? "").split(separator: "/").map { FileName(String($0)) })
+      root: root, below: names, after: MountPoint.names(of: after ?? "").map { FileName(String($0)) })
     // What cannot be read is told when its turn comes.
     _ = walk.run { _, _ in
     } visit: { path, folder in

@@ -44,7 +44,7 @@ package enum MissingMount {
   /// The name of systemd's unit for a mount point, as `systemd-escape --path --suffix=mount` makes it.
   static func unitName(of path: String) -> String {
     var name = ""
-    for byte in path.split(separator: "/").joined(separator: "/").utf8 {
+    for byte in MountPoint.names(of: path).joined(separator: "/").utf8 {
       switch byte {
       case UInt8(ascii: "/"): name += "-"
       case UInt8(ascii: ".") where name.isEmpty: name += "\\x2e"
@@ -60,7 +60,7 @@ package enum MissingMount {
   /// The path and the folders that lead to it.
   private static func above(_ path: String) -> [String] {
     var folders: [String] = []
-    for name in path.split(separator: "/") { folders.append("\(folders.last ?? "")/\(name)") }
+    for name in MountPoint.names(of: path) { folders.append("\(folders.last ?? "")/\(name)") }
     return folders
   }
 

@@ -20,27 +20,27 @@ struct MountLine: Hashable, Sendable {
     guard let file = try? Sys.openFile("/proc/self/mountinfo"), let bytes = try? Sys.readUnsized(file) else {
       return []
     }
-    return String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap(MountLine.init)
+    return bytes.split(separator: UInt8(ascii: "\n")).compactMap { MountLine($0) }
   }
 
-  init?(_ line: Substring) {
+  /// By bytes: in a string a mark may belong to the blank, or the slash, before it.
+  init?(_ line: some Collection<UInt8>) {
     // ID PARENT DEVICE ROOT PATH OPTIONS [TAGS…] - TYPE SOURCE SUPEROPTIONS
-    let halves = line.split(separator: " - ", maxSplits: 1)
-    guard halves.count == 2 else { return nil }
-    let left = halves[0].split(separator: " ")
-    let right = halves[1].split(separator: " ")
-    guard left.count > 4, right.count > 1, let number = Int(left[0]), let parent = Int(left[1]) else { return nil }
-    (self.number, self.parent, device) = (number, parent, String(left[2]))
-    (path, type, source) = (Self.unescaped(left[4]), String(right[0]), Self.unescaped(right[1]))
+    let fields = line.split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
+    guard let dash = fields.dropFirst(6).firstIndex(of: "-"), fields.count > dash + 2,
+      let number = Int(fields[0]), let parent = Int(fields[1])
+    else { return nil }
+    (self.number, self.parent, device) = (number, parent, fields[2])
+    (path, type, source) = (Self.unescaped(fields[4]), fields[dash + 1], Self.unescaped(fields[dash + 2]))
     // The first is FUSE's own; what else has such a name is of a text that comes behind it.
-    let options = right.count > 2 ? right[2].split(separator: ",") : []
+    let options = fields.dropFirst(dash + 3).first?.split(separator: ",") ?? []
     user = options.first { $0.hasPrefix("user_id=") }.flatMap { uid_t($0.dropFirst(8)) }
   }
 
   /// Blanks and their like are written as three octal digits.
-  static func unescaped(_ text: Substring) -> String {
+  static func unescaped(_ text: some StringProtocol) -> String {
     var bytes: [UInt8] = []
-    var rest = text.utf8[...]
+    var rest = Array(text.utf8)[...]
     while let byte = rest.popFirst() {
       if byte == UInt8(ascii: "\\"), rest.count >= 3,
         let value = UInt8(String(decoding: rest.prefix(3), as: UTF8.self), radix: 8)

@@ -7,7 +7,7 @@ internal import SystemPackage
 extension MountPoint {
   /// What somebody else has mounted over this mount, at the same place: the type of it.
   package var cover: String? {
-    MountLine.all().first { $0.parent == line.number && $0.path == path }?.type
+    MountLine.all().first { $0.parent == line.number && Self.isSame($0.path, path) }?.type
   }
 
   /// The other mounts of the same file system, as `mount --bind` makes them.

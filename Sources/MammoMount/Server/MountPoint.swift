@@ -22,12 +22,12 @@ package struct MountPoint: Hashable, Sendable {
 
   /// The uppermost mount of ours at a path. Paths are to be ``resolved(_:)`` ones, here and below.
   package static func at(_ path: String) -> MountPoint? {
-    let mounts = all().filter { $0.path == path }
+    let mounts = all().filter { isSame($0.path, path) }
     return mounts.last { mount in !mounts.contains { $0.line.parent == mount.line.number } }
   }
 
   /// The mount of a storage root.
-  package static func of(root: String) -> MountPoint? { all().last { $0.root == root && $0.isItsRoots } }
+  package static func of(root: String) -> MountPoint? { all().last { isSame($0.root, root) && $0.isItsRoots } }
 
   /// The mount of ours, at `path` or above it, whose server has died.
   package static func dead(holding path: String) -> MountPoint? {
