@@ -66,8 +66,7 @@ struct MountFolders {
     } else if MountPoint.isDead(mountPoint) {
       throw Failure("\(path) holds a dead mount that is not mammofs's; run: umount -l \(mountPoint)")
     } else if let mount = MountPoint.at(mountPoint) {
-      throw Failure(
-        "\(mountPoint) is mounted already (storage root \(mount.root)); run: mammofs unmount \(mountPoint)")
+      throw Failure(mount.isThereAlready)
     } else {
       try Self.check(mountPoint, what: "mount point")
     }

@@ -26,6 +26,18 @@ package struct MountPoint: Hashable, Sendable {
     return mounts.last { mount in !mounts.contains { $0.line.parent == mount.line.number } }
   }
 
+  /// The other mount of ours upon which that of `root` at `path` lies, at the same place.
+  static func beneath(_ root: String, at path: String) -> MountPoint? {
+    let mounts = all().filter { isSame($0.path, path) }
+    guard let own = mounts.last(where: { isSame($0.root, root) }) else { return nil }
+    return mounts.first { $0.line.number == own.line.parent }
+  }
+
+  /// What to say of it to whoever wants to mount there.
+  package var isThereAlready: String {
+    "\(path) is mounted already (storage root \(root)); run: mammofs unmount \(path)"
+  }
+
   /// The mount of a storage root.
   package static func of(root: String) -> MountPoint? { all().last { isSame($0.root, root) && $0.isItsRoots } }
 

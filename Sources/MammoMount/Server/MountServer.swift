@@ -225,5 +225,11 @@ package final class MountServer: Sendable {
       throw ServerFailure(mountingAt: options.mountPoint, error, said: reasons, labels: options.flags.labels)
     }
     for reason in reasons { logger.warning("mounting: \(reason)") }
+    // Of two who mount at once each saw that nothing was there.
+    if let other = MountPoint.beneath(storage.path, at: options.mountPoint) {
+      session.unmount()
+      try? storage.close()
+      throw ServerFailure(other.isThereAlready)
+    }
   }
 }
