@@ -101,7 +101,9 @@ struct Mount: ParsableCommand {
       if foreground {
         try serve(settings(root: folders.root, folders.mountPoint, flags), state, inBackground: false)
       } else {
-        try Background.start(arguments(root: folders.root, mountPoint: folders.mountPoint))
+        try Background.start(
+          arguments(root: folders.root, mountPoint: folders.mountPoint), root: folders.root,
+          mountPoint: folders.mountPoint)
       }
     } catch {
       if state.phase == .starting {

@@ -25,4 +25,34 @@ struct MountRaceTests {
         """#)
     }
   }
+
+  @Test("is waited for also where its server dies just as it says that it answers", .needs("clang"))
+  func diesWhenReady() throws {
+    try withoutMount { m in
+      try m.python(
+        #"""
+        put(D + "/die.c", b"""
+            #define _GNU_SOURCE
+            #include <dlfcn.h>
+            #include <fcntl.h>
+            #include <signal.h>
+            #include <stdlib.h>
+            #include <string.h>
+            #include <unistd.h>
+            ssize_t write(int fd, const void *bytes, size_t size) {
+              ssize_t (*real)(int, const void *, size_t) =
+                  (ssize_t (*)(int, const void *, size_t))dlsym(RTLD_NEXT, "write");
+              if (size == 5 && memcmp(bytes, "ready", 5) == 0) {
+                if (open(getenv("DIED"), O_CREAT | O_EXCL, 0600) >= 0) kill(getpid(), SIGKILL);
+              }
+              return real(fd, bytes, size);
+            }
+            """)
+        subprocess.run(["clang", "-shared", "-fPIC", "-o", D + "/die.so", D + "/die.c", "-ldl"], check=True)
+        variables = dict(os.environ, LD_PRELOAD=D + "/die.so", DIED=D + "/died")
+        subprocess.run([os.environ["B"], "mount", M, "--root", R], check=True, env=variables, timeout=40)
+        assert os.path.exists(D + "/died") and os.path.exists(M + "/.stats")
+        """#)
+    }
+  }
 }
