@@ -6,8 +6,8 @@ internal import SystemPackage
 /// How the command line reaches a running server: a socket in the storage root's private folder.
 ///
 /// One request a connection, a line: `cleanup SECONDS dry|real`, `digest PATH`, `digested PATH`, `found ERRNO PATH`,
-/// `mounted`, `process`, or `upgrade FORMAT PROGRAM`. The answer is lines of `key value`, one that begins with `refused` and says
-/// why, or, of the two on digests, a ``DigestAnswer``.
+/// `mounted`, `process`, or `upgrade FORMAT PROGRAM`. The answer is lines of `key value`, one that begins with `refused`
+/// and says why, or, of the two on digests, a ``DigestAnswer``.
 package final class ControlSocket: Sendable {
   let storage: Storage
   private let housekeeping: Housekeeping

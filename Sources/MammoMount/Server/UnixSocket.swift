@@ -69,10 +69,16 @@ enum UnixSocket {
     }
   }
 
+  /// Nanoseconds for what is said in one direction, however slowly; the last call may take its own time still.
+  private static let patience: UInt64 = 10_000_000_000
+
   static func readLine(_ connection: CInt) -> String {
     var line: [UInt8] = []
     var byte: UInt8 = 0
-    while line.count < 4096, read(connection, &byte, 1) == 1, byte != 10 { line.append(byte) }
+    let deadline = Clock.monotonic() + patience
+    while line.count < 4096, Clock.monotonic() < deadline, read(connection, &byte, 1) == 1, byte != 10 {
+      line.append(byte)
+    }
     return String(decoding: line, as: UTF8.self)
   }
 
@@ -89,7 +95,8 @@ enum UnixSocket {
   static func write(_ connection: CInt, _ text: String) {
     let bytes = Array(text.utf8)
     var done = 0
-    while done < bytes.count {
+    let deadline = Clock.monotonic() + patience
+    while done < bytes.count, Clock.monotonic() < deadline {
       // Whoever asked may be gone; that is no reason for a signal.
       let count = bytes[done...].withUnsafeBytes {
         Glibc.send(connection, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
