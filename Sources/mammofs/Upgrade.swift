@@ -20,7 +20,7 @@ struct Upgrade: ParsableCommand {
     if MountPoint.isDead(mount.path) { throw Failure.serverDied(mount) }
     let program = try Sys.realPath("/proc/self/exe")
     guard let before = try ControlSocket.upgrade(root: mount.root, to: program) else {
-      throw Failure("the server of \(mount.path) does not answer; are you the user who mounted it?")
+      throw Failure.unanswered(mount, to: "upgrade it")
     }
     let deadline = Clock.monotonic() + Self.patience * 1_000_000_000
     while Clock.monotonic() < deadline {

@@ -11,6 +11,9 @@ extension MountPoint {
     return Self.isBelieved(line.user, owner: Self.ownerOfLock(ofRoot: root), caller: geteuid())
   }
 
+  /// Whether the caller may have its server do something.
+  package var isMine: Bool { geteuid() == 0 || line.user == geteuid() }
+
   /// - Parameters:
   ///   - user: who mounted it.
   ///   - owner: of the root's lock, which its server keeps.

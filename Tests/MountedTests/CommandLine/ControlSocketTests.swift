@@ -25,4 +25,31 @@ struct ControlSocketTests {
         """#)
     }
   }
+
+  @Test("is root's or the mounting user's, which the commands say to others", .mountingAsUser)
+  func others() throws {
+    try withoutMount { m in
+      try m.shPrivately(
+        #"""
+        "$B" mount "$M" --root "$R"
+        for command in cleanup upgrade; do
+          refused user "$B" $command "$M" | grep -q 'only root, or the user who mounted'
+        done
+        "$B" unmount "$M"
+        """#)
+    }
+  }
+
+  @Test("A server says in its log that its supervisor has ended")
+  func supervisorEnded() throws {
+    try withMount("--session-linger", "0.05") { m in
+      try m.python(
+        #"""
+        process = server()
+        os.kill(int(open(f"/proc/{process}/stat").read().rsplit(")", 1)[1].split()[1]), signal.SIGKILL)
+        assert poll(lambda: b"the supervisor has ended" in get(R + "/.mammofs/log"), 20)
+        assert server() == process and os.path.exists(M + "/.stats")
+        """#)
+    }
+  }
 }
