@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import MammoMount
 import StorageCore
 import Synchronization
 import SystemPackage
@@ -7,8 +8,11 @@ import SystemPackage
 /// Runs the server in the background: by starting the program anew, because a
 /// process with threads cannot be forked and go on.
 enum Background {
-  /// Starts `mammofs` with `arguments` and waits until it says that the mount answers.
-  static func start(_ arguments: [String]) throws {
+  /// Seconds for which the next server is waited for, where the first died before it said that the mount answers.
+  private static let patience: UInt64 = 60
+
+  /// Starts `mammofs` with `arguments` and waits until the mount of `root` at `mountPoint` answers.
+  static func start(_ arguments: [String], root: String, mountPoint: String) throws {
     var ends: [Int32] = [0, 0]
     guard pipe(&ends) == 0 else { throw Failure("cannot start the server: \(Errno(rawValue: errno))") }
     let (reader, writer) = (ends[0], ends[1])
@@ -20,10 +24,24 @@ enum Background {
     defer { close(reader) }
     let message = String(decoding: (try? Sys.readUnsized(reader)) ?? [], as: UTF8.self)
     if message == Readiness.word { return }
-    var status: Int32 = 0
-    waitpid(process, &status, 0)
+    if try answersYet(process, root: root, mountPoint: mountPoint) { return }
     throw Failure(
       message.isEmpty ? "the server ended before the mount answered; run with --foreground to see why" : message)
+  }
+
+  /// Whether the mount answers all the same, by another server that the process has started, or the process ends.
+  private static func answersYet(_ process: pid_t, root: String, mountPoint: String) throws -> Bool {
+    func isThere() -> Bool { MountPoint.at(mountPoint).map { MountPoint.isSame($0.root, root) } ?? false }
+    let deadline = Clock.monotonic() + patience * 1_000_000_000
+    while waitpid(process, nil, WNOHANG) == 0 {
+      // It may go while it is asked: then what lies beneath it has answered.
+      if isThere(), !MountPoint.isDead(mountPoint), isThere() { return true }
+      guard Clock.monotonic() < deadline else {
+        throw Failure("the mount at \(mountPoint) does not answer; \(root)/.mammofs/log says why")
+      }
+      usleep(10_000)
+    }
+    return false
   }
 
   private static func spawn(_ path: String, _ arguments: [String]) throws -> pid_t {

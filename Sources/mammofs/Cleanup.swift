@@ -25,7 +25,7 @@ struct Cleanup: ParsableCommand {
     switch try Target(path) {
     case .mount(let mount):
       guard let answer = try ControlSocket.cleanup(root: mount.root, olderThan: age, dryRun: dryRun) else {
-        throw Failure("the server of \(mount.path) does not answer; are you the user who mounted it?")
+        throw Failure.unanswered(mount, to: "have it cleaned up")
       }
       report = answer
     case .root(let root):

@@ -14,6 +14,14 @@ struct Failure: Error, CustomStringConvertible {
         + "run: mammofs mount \(mount.path) --root \(mount.root), or: mammofs unmount \(mount.path)")
   }
 
+  /// Nobody answers at the control socket, which belongs to whoever mounted.
+  static func unanswered(_ mount: MountPoint, to doing: String) -> Failure {
+    if mount.isMine {
+      return Failure("the server of \(mount.path) does not answer; \(mount.root)/.mammofs/log may say why")
+    }
+    return Failure("only root, or the user who mounted \(mount.path), may \(doing)")
+  }
+
   static func inUse(_ path: String) -> Failure {
     Failure("\(path) is in use; close what is open there and leave the folder (fuser -vm \(path) lists who)")
   }

@@ -17,6 +17,7 @@ struct Mammofs: ParsableCommand {
 
   static func main() {
     StandardStreams.open()
+    do { try Arguments.check() } catch { exit(withError: error) }
     main(nil)
   }
 }

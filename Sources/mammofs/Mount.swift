@@ -61,6 +61,9 @@ struct Mount: ParsableCommand {
   @Option(help: .hidden)
   var takeOver: Int32?
 
+  @Option(help: .hidden)
+  var checkTakeOver: UInt64?
+
   func validate() throws {
     guard tempMaxAge >= 0, cleanupInterval > 0, sessionLinger >= 0, scrubInterval >= 0,
       (0..<1_000_000).contains(watchdog),
@@ -73,6 +76,11 @@ struct Mount: ParsableCommand {
 
   func run() throws {
     let flags = try MountFlags(options, privileged: geteuid() == 0)
+    if let checkTakeOver {
+      // Asked by a server that is to give way. That the rest has been understood up to here is part of the answer.
+      guard checkTakeOver == SharedState.format else { throw Failure("it keeps what is open in another form") }
+      return
+    }
     if let takeOver {
       // Started by the supervisor of a mount, which this program is now.
       let state = try SharedState(inherited: takeOver)
@@ -93,7 +101,9 @@ struct Mount: ParsableCommand {
       if foreground {
         try serve(settings(root: folders.root, folders.mountPoint, flags), state, inBackground: false)
       } else {
-        try Background.start(arguments(root: folders.root, mountPoint: folders.mountPoint))
+        try Background.start(
+          arguments(root: folders.root, mountPoint: folders.mountPoint), root: folders.root,
+          mountPoint: folders.mountPoint)
       }
     } catch {
       if state.phase == .starting {
@@ -138,9 +148,11 @@ struct Mount: ParsableCommand {
     logger.logLevel = .info
     var arguments = self.arguments(root: options.root, mountPoint: options.mountPoint).dropFirst()
     if foreground { arguments = ["--foreground"] + arguments }
+    var options = options
+    options.arguments = Array(arguments)
     let supervisor = Supervisor(
-      state, mountPoint: options.mountPoint, patience: watchdog, arguments: Array(arguments), logger: logger)
-    let outcome = try supervisor.run { [logger] isFirst in
+      state, mountPoint: options.mountPoint, patience: watchdog, arguments: options.arguments, logger: logger)
+    let outcome = try supervisor.run { [logger, options] isFirst in
       // What has the descriptor's number later is something else.
       let ready = isFirst ? ready : nil
       do {

@@ -62,12 +62,11 @@ struct MountFolders {
   private func checkMountPoint(given path: String) throws {
     if let dead = MountPoint.dead(holding: mountPoint) {
       // One at this very place is cleared later.
-      guard dead.path == mountPoint else { throw Failure.serverDied(dead) }
+      guard MountPoint.isSame(dead.path, mountPoint) else { throw Failure.serverDied(dead) }
     } else if MountPoint.isDead(mountPoint) {
       throw Failure("\(path) holds a dead mount that is not mammofs's; run: umount -l \(mountPoint)")
     } else if let mount = MountPoint.at(mountPoint) {
-      throw Failure(
-        "\(mountPoint) is mounted already (storage root \(mount.root)); run: mammofs unmount \(mountPoint)")
+      throw Failure(mount.isThereAlready)
     } else {
       try Self.check(mountPoint, what: "mount point")
     }
@@ -114,10 +113,13 @@ struct MountFolders {
     if let mount = mounts.last(where: { MountPoint.isPath(root, in: $0.path) }) {
       throw Failure("the storage root \(root) lies in the mammofs mount at \(mount.path); its own is \(mount.root)")
     }
-    if let root = ([root] + mounts.map(\.root)).first(where: { MountPoint.isPath(mountPoint, in: $0) }) {
+    let holder = mounts.first { MountPoint.isPath(mountPoint, in: $0.root) && $0.isItsRoots }?.root
+    if let root = MountPoint.isPath(mountPoint, in: root) ? root : holder {
       throw Failure("the mount point \(mountPoint) is inside the storage root \(root); choose another place")
     }
-    if let mount = mounts.last(where: { $0.root == root }), !MountPoint.isDead(mount.path) {
+    if let mount = mounts.last(where: { MountPoint.isSame($0.root, root) && $0.isItsRoots }),
+      !MountPoint.isDead(mount.path)
+    {
       throw Failure("the storage root \(root) is in use by the mount at \(mount.path); unmount that first")
     }
   }
@@ -178,6 +180,6 @@ struct MountFolders {
   }
 
   private static func parent(of path: String) -> String {
-    "/" + path.split(separator: "/").dropLast().joined(separator: "/")
+    "/" + MountPoint.names(of: path).dropLast().joined(separator: "/")
   }
 }

@@ -1,5 +1,7 @@
+import Glibc
 import MammoMount
 import StorageCore
+import SystemPackage
 
 /// What a PATH on the command line is.
 enum Target {
@@ -15,12 +17,23 @@ enum Target {
       // Its figures, and what is open in it, are known to the server only.
       if MountPoint.isDead(mount.path) { throw Failure.serverDied(mount) }
       self = .mount(mount)
-    } else if (try? Sys.openFile("\(resolved)/images")) != nil {
-      self = .root(resolved)
-    } else if (try? Sys.openFile(resolved)) == nil {
-      throw Failure("\(path) is not there")
     } else {
-      throw Failure("\(path) is neither a mammofs mount nor a storage root")
+      try Self.checkGuard(of: resolved, path)
+      self = .root(resolved)
+    }
+  }
+
+  /// Nothing begins a store but a mount: what only looks like one may be a copy, or a folder of the same names.
+  private static func checkGuard(of resolved: String, _ path: String) throws {
+    guard access(resolved, F_OK) == 0 else { throw Failure("\(path) is not there") }
+    let found = try Failure.explaining("look into \(path)") { () throws(Errno) in try RootGuard(ofRoot: resolved) }
+    switch found {
+    case .store: return
+    case .tree:
+      throw Failure(
+        "\(path) is no storage root: it has no \(Layout.privateFolder)/\(Layout.lock); "
+          + "mount it once, with --create if need be, which makes it one")
+    case .nothing, .stranger: throw Failure("\(path) is neither a mammofs mount nor a storage root")
     }
   }
 

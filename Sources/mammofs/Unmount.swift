@@ -19,6 +19,9 @@ struct Unmount: ParsableCommand {
     guard let mount = MountPoint.at(path) else {
       throw Failure("no mammofs is mounted at \(mountPoint)")
     }
+    if let cover = mount.cover {
+      throw Failure("something else (\(cover)) is mounted over \(mount.path); unmount that first: umount \(mount.path)")
+    }
     let isDead = MountPoint.isDead(mount.path)
     try mount.leave {
       do throws(Errno) {

@@ -20,12 +20,17 @@ struct Upgrade: ParsableCommand {
     if MountPoint.isDead(mount.path) { throw Failure.serverDied(mount) }
     let program = try Sys.realPath("/proc/self/exe")
     guard let before = try ControlSocket.upgrade(root: mount.root, to: program) else {
-      throw Failure("the server of \(mount.path) does not answer; are you the user who mounted it?")
+      throw Failure.unanswered(mount, to: "upgrade it")
     }
     let deadline = Clock.monotonic() + Self.patience * 1_000_000_000
     while Clock.monotonic() < deadline {
-      if let now = ControlSocket.process(root: mount.root), now != before {
-        print("\(mount.path) is served by process \(now), no longer by \(before)")
+      if let now = ControlSocket.serving(root: mount.root), now.process != before {
+        guard now.program == RunningProgram.mark else {
+          throw Failure(
+            "\(program) could not be started; the program of before goes on with \(mount.path), "
+              + "as process \(now.process); \(mount.root)/.mammofs/log says why")
+        }
+        print("\(mount.path) is served by process \(now.process), no longer by \(before)")
         return
       }
       // Between the two servers nobody is there who could say when the second answers.

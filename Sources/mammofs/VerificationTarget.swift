@@ -19,7 +19,7 @@ struct VerificationTarget {
     if let dead = MountPoint.dead(holding: resolved) { throw Failure.serverDied(dead) }
     let mounts = MountPoint.all()
     if let mount = mounts.last(where: { MountPoint.isPath(resolved, in: $0.path) })
-      ?? mounts.last(where: { MountPoint.isPath(resolved, in: $0.root) })
+      ?? mounts.last(where: { MountPoint.isPath(resolved, in: $0.root) && $0.isItsRoots })
     {
       if MountPoint.isDead(mount.path) { throw Failure.serverDied(mount) }
       let top = MountPoint.isPath(resolved, in: mount.path) ? mount.path : mount.root
@@ -34,17 +34,15 @@ struct VerificationTarget {
   }
 
   private static func names(_ path: String, below top: String) -> [FileName] {
-    path.dropFirst(top.count).split(separator: "/").map { FileName(String($0)) }
+    MountPoint.names(of: path).dropFirst(MountPoint.names(of: top).count).map { FileName(String($0)) }
   }
 
   /// The storage root that is or holds a path and is not mounted.
   private static func root(above path: String, _ given: String) throws -> String {
     var candidate = path
     while !candidate.isEmpty, candidate != "/" {
-      if (try? Sys.openFile("\(candidate)/.mammofs")) != nil, (try? Sys.openFile("\(candidate)/images")) != nil {
-        return candidate
-      }
-      candidate = candidate.split(separator: "/").dropLast().map { "/\($0)" }.joined()
+      if (try? RootGuard(ofRoot: candidate)) == .store { return candidate }
+      candidate = MountPoint.names(of: candidate).dropLast().map { "/\($0)" }.joined()
     }
     switch try Target(given) {
     case .root(let root): return root
@@ -75,7 +73,7 @@ struct VerificationTarget {
   func size(in root: Root, after: String?) -> Int64 {
     var size: Int64 = 0
     let walk = ImageWalk(
-      root: root, below: names, after: (after ?? "").split(separator: "/").map { FileName(String($0)) })
+      root: root, below: names, after: MountPoint.names(of: after ?? "").map { FileName(String($0)) })
     // What cannot be read is told when its turn comes.
     _ = walk.run { _, _ in
     } visit: { path, folder in

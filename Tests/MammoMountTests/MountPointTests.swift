@@ -42,11 +42,39 @@ struct MountPointTests {
     #expect(!MountPoint.isPath("/", in: "/a"))
   }
 
+  private func parsed(_ text: String) -> MountLine? { MountLine(text.utf8) }
+
+  @Test("Names that only look the same are different, and a mark behind a slash does not hide it")
+  func bytes() throws {
+    #expect(!MountPoint.isSame("/a/\u{e9}", "/a/e\u{301}"))
+    #expect(!MountPoint.isPath("/a/\u{e9}/b", in: "/a/e\u{301}"))
+    #expect(MountPoint.isPath("/a/\u{301}b", in: "/a"))
+    #expect(MountPoint.names(of: "/a/\u{301}b") == ["a", "\u{301}b"])
+    #expect(try MountPoint.resolved("/none/\u{301}b/../c") == "/none/c")
+    #expect(throws: ServerFailure.self) { try MountPoint.resolved("/none/\u{fffd}") }
+    let odd = try #require(parsed("61 28 0:51 / /mnt/\u{301}a rw - fuse.mammofs \u{301} rw,user_id=7"))
+    #expect(odd.path == "/mnt/\u{301}a" && odd.source == "\u{301}" && odd.user == 7)
+  }
+
   @Test("The kernel's list of mounts is read, blanks and all")
-  func parsed() {
-    let line: Substring = "61 28 0:51 / /mnt/a\\040b rw,nosuid - fuse.mammofs /srv/x\\134y rw,user_id=0"
-    #expect(MountPoint.parse(line) == MountPoint(path: "/mnt/a b", root: "/srv/x\\y"))
-    #expect(MountPoint.parse("61 28 0:51 / /mnt rw - ext4 /dev/sda rw") == nil)
-    #expect(MountPoint.parse("nonsense") == nil)
+  func parsed() throws {
+    let line = try #require(
+      parsed("61 28 0:51 / /mnt/a\\040b rw,nosuid shared:1 - fuse.mammofs /srv/x\\134y rw,user_id=7"))
+    #expect(line.number == 61 && line.parent == 28 && line.device == "0:51" && line.user == 7)
+    let mount = try #require(MountPoint(line))
+    #expect(mount.path == "/mnt/a b" && mount.root == "/srv/x\\y")
+    let other = try #require(parsed("61 28 8:1 / /mnt rw - ext4 /dev/sda rw"))
+    #expect(other.type == "ext4" && other.user == nil && MountPoint(other) == nil)
+    #expect(parsed("nonsense") == nil)
+  }
+
+  @Test("That a mount has a storage root is believed of root, of the caller and of the root's owner")
+  func believed() {
+    for (user, owner, caller, isBelieved) in [
+      (0, 7, 7, true), (7, 0, 7, true), (7, 7, 0, true), (7, 0, 0, false), (7, nil, 0, false), (7, 8, 9, false),
+      (nil, 0, 0, false), (nil, nil, 0, false),
+    ] as [(uid_t?, uid_t?, uid_t, Bool)] {
+      #expect(MountPoint.isBelieved(user, owner: owner, caller: caller) == isBelieved)
+    }
   }
 }

@@ -1,4 +1,4 @@
-package import Glibc
+internal import Glibc
 internal import Logging
 package import StorageCore
 internal import SystemPackage
@@ -6,21 +6,25 @@ internal import SystemPackage
 /// How the command line reaches a running server: a socket in the storage root's private folder.
 ///
 /// One request a connection, a line: `cleanup SECONDS dry|real`, `digest PATH`, `digested PATH`, `found ERRNO PATH`,
-/// `process`, or `upgrade FORMAT PROGRAM`. The answer is lines of `key value`, one that begins with `refused` and says
-/// why, or, of the two on digests, a ``DigestAnswer``.
+/// `mounted`, `process`, or `upgrade FORMAT PROGRAM`. The answer is lines of `key value`, one that begins with `refused`
+/// and says why, or, of the two on digests, a ``DigestAnswer``.
 package final class ControlSocket: Sendable {
   let storage: Storage
   private let housekeeping: Housekeeping
-  private let options: ServerOptions
+  let options: ServerOptions
   private let logger: Logger
-  private let upgrade: @Sendable (String) -> Void
+  private let isMounted: @Sendable () -> Bool
+  let upgrade: @Sendable (String) -> Void
   static let name = "control"
 
-  /// - Parameter upgrade: ends the server for a program to take over.
+  /// - Parameters:
+  ///   - isMounted: whether the mount is still there, at whatever place and in whatever namespace.
+  ///   - upgrade: ends the server for a program to take over.
   init(
     storage: Storage, housekeeping: Housekeeping, options: ServerOptions, logger: Logger,
-    upgrade: @escaping @Sendable (String) -> Void
+    isMounted: @escaping @Sendable () -> Bool, upgrade: @escaping @Sendable (String) -> Void
   ) {
+    self.isMounted = isMounted
     self.upgrade = upgrade
     self.storage = storage
     self.housekeeping = housekeeping
@@ -55,7 +59,10 @@ package final class ControlSocket: Sendable {
       return UnixSocket.write(connection, noteFinding(line.dropFirst(Self.findingRequest.count)))
     }
     let words = line.split(separator: " ", maxSplits: 2)
-    if line == "process" { return UnixSocket.write(connection, "process \(getpid())\n") }
+    if line == "process" {
+      return UnixSocket.write(connection, "process \(getpid())\nprogram \(RunningProgram.mark)\n")
+    }
+    if line == "mounted" { return UnixSocket.write(connection, "mounted \(isMounted() ? "yes" : "no")\n") }
     if words.count == 3, words[0] == "upgrade" {
       return answerUpgrade(connection, format: String(words[1]), program: String(words[2]))
     }
@@ -71,23 +78,6 @@ package final class ControlSocket: Sendable {
     UnixSocket.write(connection, Self.text(report))
   }
 
-  private func answerUpgrade(_ connection: CInt, format: String, program: String) {
-    guard UInt64(format) == SharedState.format else {
-      return UnixSocket.write(
-        connection,
-        "refused \(program) keeps what is open in another form than the server that runs; unmount, and mount again\n")
-    }
-    guard MountPoint.hasSupervisor(getpid()) else {
-      return UnixSocket.write(
-        connection, "refused nobody is there to start \(program): the supervisor has ended; unmount, and mount again\n")
-    }
-    guard access(program, X_OK) == 0 else {
-      return UnixSocket.write(connection, "refused \(program) is no program that the server can start\n")
-    }
-    UnixSocket.write(connection, "process \(getpid())\n")
-    upgrade(program)
-  }
-
   private static func text(_ report: CleanupReport) -> String {
     var text = "deleted \(report.deleted)\nbytes \(report.bytes)\nsessions \(report.sessions)\n"
     for failure in report.failures { text += "failure \(failure.split(separator: "\n").joined(separator: " "))\n" }
@@ -97,9 +87,11 @@ package final class ControlSocket: Sendable {
   var isReadOnly: Bool { options.flags.isReadOnly }
 
   /// Sends a request to the server that has `root` in use; `nil` where none answers.
-  static func ask(root: String, _ request: String) -> String? {
+  ///
+  /// - Parameter patience: seconds for which an answer is waited for; 0 is for ever.
+  static func ask(root: String, _ request: String, patience: Int = 0) -> String? {
     guard let folder = try? Root.privateFolder(ofRoot: root),
-      let connection = UnixSocket.connect(in: folder.raw, name: name)
+      let connection = UnixSocket.connect(in: folder.raw, name: name, patience: patience)
     else { return nil }
     defer { close(connection) }
     UnixSocket.write(connection, request + "\n")
@@ -127,19 +119,16 @@ package final class ControlSocket: Sendable {
     return report
   }
 
-  /// The process of the server that has `root` in use; `nil` where none answers.
-  package static func process(root: String) -> pid_t? {
-    (try? values(root: root, "process")).flatMap { $0?["process"] }.flatMap { pid_t($0) }
+  /// Whether the server that has `root` in use still has a mount; `nil` where it does not say.
+  static func isMounted(root: String) -> Bool? {
+    switch ask(root: root, "mounted", patience: 5) {
+    case "mounted yes\n": true
+    case "mounted no\n": false
+    default: nil
+    }
   }
 
-  /// Has the server that has `root` in use end for `program` to take over.
-  ///
-  /// - Returns: the server's process; `nil` where none answers.
-  package static func upgrade(root: String, to program: String) throws(ServerFailure) -> pid_t? {
-    try values(root: root, "upgrade \(SharedState.format) \(program)")?["process"].flatMap { pid_t($0) }
-  }
-
-  private static func values(root: String, _ request: String) throws(ServerFailure) -> [String: String]? {
+  static func values(root: String, _ request: String) throws(ServerFailure) -> [String: String]? {
     guard let answer = ask(root: root, request) else { return nil }
     if answer.hasPrefix("refused ") {
       throw ServerFailure(answer.dropFirst(8).split(separator: "\n").joined(separator: " "))

@@ -45,6 +45,7 @@ final class Housekeeping: Sendable {
 
   private func run(firstCleanupIn delay: UInt64) {
     var start = started
+    var isAlone = false
     var nextCleanup = Clock.monotonic() + delay
     // Often enough that a session goes soon after its time.
     let pause = UInt64(min(60, max(1, options.sessionLinger / 4))) * 1_000_000_000
@@ -55,6 +56,12 @@ final class Housekeeping: Sendable {
         nextCleanup = Clock.monotonic() + interval
       }
       storage.removeFinishedSessions(linger: options.sessionLinger, at: Clock.now())
+      if !isAlone, !MountPoint.hasSupervisor(getpid()) {
+        isAlone = true
+        logger.error(
+          "the supervisor has ended: no other server follows this one, nor can it be upgraded; unmount, and mount again",
+          metadata: ["at": "\(options.mountPoint)"])
+      }
       let stopping: Void? = clock.wait(until: min(nextCleanup, Clock.monotonic() + pause)) { state, _ in
         state.isStopping ? () : nil
       }

@@ -11,10 +11,7 @@ package enum MissingMount {
 
   /// Where a file system is missing that would hold `path`, a ``MountPoint/resolved(_:)`` one.
   package static func over(_ path: String) -> String? {
-    let mounted = lines(of: "/proc/self/mountinfo").compactMap { line -> String? in
-      let fields = line.split(separator: " ")
-      return fields.count > 4 ? MountPoint.unescaped(fields[4]) : nil
-    }
+    let mounted = MountLine.all().map(\.path)
     // As libmount has it, for whoever keeps another table.
     let table = getenv("LIBMOUNT_FSTAB").map { String(cString: $0) } ?? "/etc/fstab"
     let listed = lines(of: table).compactMap(place(inTable:))
@@ -41,13 +38,13 @@ package enum MissingMount {
     let fields = line.split(whereSeparator: \.isWhitespace)
     guard fields.count > 2, !fields[0].hasPrefix("#"), fields[1].hasPrefix("/") else { return nil }
     guard !["swap", "mammofs", "fuse.mammofs"].contains(fields[2]) else { return nil }
-    return MountPoint.unescaped(fields[1])
+    return MountLine.unescaped(fields[1])
   }
 
   /// The name of systemd's unit for a mount point, as `systemd-escape --path --suffix=mount` makes it.
   static func unitName(of path: String) -> String {
     var name = ""
-    for byte in path.split(separator: "/").joined(separator: "/").utf8 {
+    for byte in MountPoint.names(of: path).joined(separator: "/").utf8 {
       switch byte {
       case UInt8(ascii: "/"): name += "-"
       case UInt8(ascii: ".") where name.isEmpty: name += "\\x2e"
@@ -63,7 +60,7 @@ package enum MissingMount {
   /// The path and the folders that lead to it.
   private static func above(_ path: String) -> [String] {
     var folders: [String] = []
-    for name in path.split(separator: "/") { folders.append("\(folders.last ?? "")/\(name)") }
+    for name in MountPoint.names(of: path) { folders.append("\(folders.last ?? "")/\(name)") }
     return folders
   }
 

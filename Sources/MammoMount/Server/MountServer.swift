@@ -22,6 +22,8 @@ package struct ServerOptions: Sendable {
   package var minFree: Int64?
   /// Idle processors of a virtual machine may poll while requests come closely.
   package var idlePolling = true
+  /// With which another program takes over, `--take-over` aside.
+  package var arguments: [String] = []
 
   package init(root: String, mountPoint: String, flags: MountFlags) {
     self.root = root
@@ -141,7 +143,8 @@ package final class MountServer: Sendable {
       scrub.start()
     }
     let control = ControlSocket(
-      storage: storage, housekeeping: housekeeping, options: options, logger: logger, upgrade: upgrade)
+      storage: storage, housekeeping: housekeeping, options: options, logger: logger,
+      isMounted: { [state] in state.phase == .serving && state.continuation?.isMounted ?? true }, upgrade: upgrade)
     control.start()
     var failure: Errno?
     do throws(Errno) {
@@ -222,5 +225,11 @@ package final class MountServer: Sendable {
       throw ServerFailure(mountingAt: options.mountPoint, error, said: reasons, labels: options.flags.labels)
     }
     for reason in reasons { logger.warning("mounting: \(reason)") }
+    // Of two who mount at once each saw that nothing was there.
+    if let other = MountPoint.beneath(storage.path, at: options.mountPoint) {
+      session.unmount()
+      try? storage.close()
+      throw ServerFailure(other.isThereAlready)
+    }
   }
 }

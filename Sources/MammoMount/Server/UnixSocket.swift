@@ -23,9 +23,8 @@ enum UnixSocket {
     while true {
       let connection = Glibc.accept(listener, nil, nil)
       if connection >= 0 {
-        // Whoever says nothing keeps the others waiting.
-        var patience = timeval(tv_sec: 10, tv_usec: 0)
-        setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        // Whoever says nothing, or does not listen, keeps the others waiting.
+        limit(connection, seconds: 10)
         return connection
       }
       switch errno {
@@ -38,11 +37,20 @@ enum UnixSocket {
     }
   }
 
-  static func connect(in folder: CInt, name: String) -> CInt? {
+  /// So long a single call waits; 0 is for ever.
+  private static func limit(_ socket: CInt, seconds: Int) {
+    var patience = timeval(tv_sec: seconds, tv_usec: 0)
+    for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+      setsockopt(socket, SOL_SOCKET, option, &patience, socklen_t(MemoryLayout<timeval>.size))
+    }
+  }
+
+  static func connect(in folder: CInt, name: String, patience: Int) -> CInt? {
     // The name itself, so that a link in its place leads nowhere.
     guard let place = try? Sys.openPath(FileName(name), in: folder) else { return nil }
     let socket = Glibc.socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
     guard socket >= 0 else { return nil }
+    limit(socket, seconds: patience)
     let connected = withAddress("/proc/self/fd/\(place.raw)") { Glibc.connect(socket, $0, $1) }
     guard connected == 0 else {
       close(socket)
@@ -61,10 +69,16 @@ enum UnixSocket {
     }
   }
 
+  /// Nanoseconds for what is said in one direction, however slowly; the last call may take its own time still.
+  private static let patience: UInt64 = 10_000_000_000
+
   static func readLine(_ connection: CInt) -> String {
     var line: [UInt8] = []
     var byte: UInt8 = 0
-    while line.count < 4096, read(connection, &byte, 1) == 1, byte != 10 { line.append(byte) }
+    let deadline = Clock.monotonic() + patience
+    while line.count < 4096, Clock.monotonic() < deadline, read(connection, &byte, 1) == 1, byte != 10 {
+      line.append(byte)
+    }
     return String(decoding: line, as: UTF8.self)
   }
 
@@ -81,7 +95,8 @@ enum UnixSocket {
   static func write(_ connection: CInt, _ text: String) {
     let bytes = Array(text.utf8)
     var done = 0
-    while done < bytes.count {
+    let deadline = Clock.monotonic() + patience
+    while done < bytes.count, Clock.monotonic() < deadline {
       // Whoever asked may be gone; that is no reason for a signal.
       let count = bytes[done...].withUnsafeBytes {
         Glibc.send(connection, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))

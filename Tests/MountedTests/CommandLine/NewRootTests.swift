@@ -80,6 +80,30 @@ struct NewRootTests {
     }
   }
 
+  @Test("none by a command that only looks or tidies up, which leaves everything as it is")
+  func otherCommands() throws {
+    try withoutMount { m in
+      try m.sh(
+        """
+        mkdir -p home/images/user-1/2026/11 home/temp/processing empty mine/.mammofs mine/images
+        touch -d '9 days ago' home/temp/processing/old home/images/user-1/2026/11/a.dcm
+        """)
+      let listing = "find home empty mine -printf '%p %y %m %T@\\n' | LC_ALL=C sort"
+      let before = try m.sh(listing)
+      for command in ["stats", "cleanup --older-than 0", "cleanup --dry-run", "verify", "verify --check-only"] {
+        for folder in ["home", "empty", "mine", "home/images/user-1"] {
+          let outcome = try m.run("\"$B\" \(command) \(folder)")
+          #expect(outcome.status == 1 && outcome.errors.isOneLine, "\(command) \(folder): \(outcome)")
+          guard folder == "home" || folder == "mine" else { continue }
+          #expect(outcome.errors.contains("has no .mammofs/lock; mount it once"), "\(command): \(outcome)")
+        }
+      }
+      #expect(try m.sh("\(listing)") == before)
+      try begins(m, "home")
+      try m.sh("\"$B\" stats home && \"$B\" verify home && \"$B\" cleanup home --dry-run")
+    }
+  }
+
   @Test("A root of before is one, whatever else it holds; the helper asks for one with the option existing")
   func helper() throws {
     let helper = "\(Prerequisites.package)/mount-scripts/mount.mammofs"
