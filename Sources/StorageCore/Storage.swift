@@ -97,15 +97,17 @@ public final class Storage: Sendable {
     let dataFolder = try StorageError.wrap("opening the folder of uploads") { () throws(Errno) in
       SharedDescriptor(try root.openFolder([Layout.privateFolder, Layout.uploadData]))
     }
+    let sameBoot = lock.sameBoot || inheritance != nil
     var recovery = Recovery(
-      root: root, staging: folder, uploadData: dataFolder, refusals: refusals, sameBoot: lock.sameBoot,
+      root: root, staging: folder, uploadData: dataFolder, refusals: refusals, sameBoot: sameBoot,
       open: inheritance?.open ?? [], isGoingOn: inheritance != nil)
     let found = try recovery.run()
     var sessionRecovery = SessionRecovery(
-      root: root, dataFolder: dataFolder, refusals: refusals, sameBoot: lock.sameBoot,
+      root: root, dataFolder: dataFolder, refusals: refusals, sameBoot: sameBoot,
       chunksInUse: inheritance?.chunks ?? [:])
     let sessions = try sessionRecovery.run()
-    try lock.recovered()
+    // What could not be looked at the next start is not to trust, either.
+    if !recovery.hasLeftPublished { try lock.recovered() }
     uploads.begin(dataFolder: dataFolder, with: sessions)
     for file in found.adopted {
       pending.add(file.name, in: file.folder, staged: file.staged)

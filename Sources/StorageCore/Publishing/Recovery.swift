@@ -23,6 +23,8 @@ struct Recovery {
 
   /// Something that figures count was moved or removed: those of the last stop are not true any more.
   private(set) var hasChangedFiles = false
+  /// A file has its final name still, and whether it is torn could not be found out.
+  private(set) var hasLeftPublished = false
 
   /// Staged work files that keep their place, and the first number that is free.
   struct Result {
@@ -48,6 +50,10 @@ struct Recovery {
       do throws(Errno) {
         try handle(entry.name, &result)
       } catch {
+        if error.isWantOfDescriptors { throw .system(error, doing: "looking at what was left in the staging folder") }
+        if let stat = try? Sys.stat(entry.name, in: staging), stat.isRegularFile, stat.st_nlink > 1 {
+          hasLeftPublished = true
+        }
         // One that cannot be handled stays for the next start and does not keep the rest waiting.
         refusals.add(
           operation: "recover", path: Layout.path([Layout.privateFolder, Layout.staging, entry.name]), errno: error,
@@ -58,7 +64,8 @@ struct Recovery {
   }
 
   private mutating func handle(_ name: FileName, _ result: inout Result) throws(Errno) {
-    let file = SharedDescriptor(try Sys.open(name, in: staging, O_RDWR))
+    let (file, lent) = try openStaged(name)
+    defer { lent?.takeBack() }
     let stat = try Sys.stat(file)
     let origin = Staging.origin(of: file, named: name)
     let isPublished = origin.size != nil && stat.st_nlink > 1
@@ -84,6 +91,8 @@ struct Recovery {
         return Staging.removeOrigin(of: file)
       }
       hasChangedFiles = true
+      // Should it have to stay here, it is none that was published.
+      Staging.setOrigin(origin.path, of: file.raw)
       try removeFinalName(origin.path, FileIdentity(stat))
     } else if let path = try? StoragePath(parsing: origin.path), path.place.isWorkName,
       let folder = try? root.openFolder(path.folder)
@@ -102,6 +111,24 @@ struct Recovery {
     }
     hasChangedFiles = true
     try moveToWorkspace(name, origin.path)
+  }
+
+  /// Opens a staged file for reading and writing. An ordinary user's may have a mode that does not let its server: it has
+  /// the owner's bits while it is handled, for its attributes, too.
+  private func openStaged(
+    _ name: FileName
+  ) throws(Errno) -> (file: SharedDescriptor, lent: LentRights<SharedDescriptor>?) {
+    do throws(Errno) {
+      return (SharedDescriptor(try Sys.open(name, in: staging, O_RDWR)), nil)
+    } catch .permissionDenied {
+      let lent = try Sys.lendRights(to: SharedDescriptor(try Sys.openPath(name, in: staging)))
+      do throws(Errno) {
+        return (SharedDescriptor(try Sys.open(name, in: staging, O_RDWR)), lent)
+      } catch {
+        lent.takeBack()
+        throw error
+      }
+    }
   }
 
   /// Gives a chunk that was cut off the bytes that the session's data file has of it; false where there are none.

@@ -64,7 +64,7 @@ package final class Staging: Sendable {
     let stat = try Sys.stat(descriptor)
     if !durably, !isVolatile, flags == lx_RENAME_NOREPLACE, stat.st_nlink == 1, isDense(descriptor, stat) {
       try Sys.settleBlocks(descriptor, at: 0, length: Int64(stat.st_size))
-      if Self.setOrigin(Origin(path: origin, size: Int64(stat.st_size)).text(of: staged), of: descriptor) {
+      if Self.note(Origin(path: origin, size: Int64(stat.st_size)).text(of: staged), on: descriptor) {
         do throws(Errno) {
           try link(staged, as: name, in: target)
         } catch {
@@ -138,9 +138,16 @@ package final class Staging: Sendable {
 
   // MARK: The origin, on record
 
-  @discardableResult
-  package static func setOrigin(_ origin: String, of descriptor: CInt) -> Bool {
+  /// Whatever the file's mode says: what it had there before would be taken for its origin.
+  package static func setOrigin(_ origin: String, of descriptor: CInt) {
     // Without extended attributes a cut-off file is still found, under its number.
+    try? Sys.asOwner(of: descriptor) { () throws(Errno) in
+      try Sys.setExtendedAttribute(Layout.originAttribute, of: descriptor, to: Array(origin.utf8))
+    }
+  }
+
+  /// The same at a close, where whoever cannot have a record is synchronised.
+  private static func note(_ origin: String, on descriptor: CInt) -> Bool {
     (try? Sys.setExtendedAttribute(Layout.originAttribute, of: descriptor, to: Array(origin.utf8))) != nil
   }
 
@@ -156,7 +163,8 @@ package final class Staging: Sendable {
   ) -> Bool { origin(of: descriptor, named: name).size != nil }
 
   package static func removeOrigin(of descriptor: borrowing some DescriptorReference & ~Copyable) {
-    // Absent where the file system has no extended attributes.
+    // Absent where the file system has no extended attributes. It means nothing but on a staged file, which gets its own:
+    // an ordinary user's file of mode 0444 keeps it.
     try? Sys.removeExtendedAttribute(Layout.originAttribute, of: descriptor)
   }
 }
