@@ -37,6 +37,17 @@ package final class Scrub: Sendable {
     /// When the last one began and ended, in seconds since 1970.
     var lastStart: Int64?
     var lastEnd: Int64?
+
+    /// Whether a server can have left this.
+    var isPossible: Bool {
+      pass?.isPossible ?? true && lastStart.map(Clock.canBe) ?? true && lastEnd.map(Clock.canBe) ?? true
+    }
+
+    /// What the last mount left, or nothing.
+    static func load(from privateFolder: SharedDescriptor) -> Kept {
+      guard let kept = Scrub.kept.load(from: privateFolder), kept.isPossible else { return Kept() }
+      return kept
+    }
   }
 
   package init(storage: Storage, options: ScrubOptions) {
@@ -63,7 +74,7 @@ package final class Scrub: Sendable {
   private func run() {
     guard let folder = try? storage.root.openFolder([Layout.privateFolder]) else { return }
     let privateFolder = SharedDescriptor(folder)
-    var kept = Self.kept.load(from: privateFolder) ?? Kept()
+    var kept = Kept.load(from: privateFolder)
     storage.digests.scrubbed(kept.pass, lastEnd: kept.lastEnd)
     guard pause(min(Self.settling, options.interval)) else { return }
     while true {
