@@ -185,10 +185,8 @@ struct Recovery {
   /// - Returns: its path, and the folder in which it is.
   static func moveToWorkspace(
     _ staged: FileName, in staging: CInt, origin: String, root: Root
-  ) throws(Errno) -> (path: String, folder: FileIdentity, isFolderNew: Bool) {
-    var isNew = false
-    let folder = try root.makeFolders(Layout.workspacePath + [Layout.recovered], owner: nil) { _ in isNew = true }
-    let identity = FileIdentity(try Sys.stat(folder))
+  ) throws(Errno) -> (path: String, folder: RecoveredFolder) {
+    let recovered = try RecoveredFolder.open(in: root)
     let file = try Sys.openPath(staged, in: staging)
     Staging.removeOrigin(of: file.raw)
     try? Sys.removeExtendedAttribute(Layout.failureAttribute, of: file)
@@ -197,13 +195,13 @@ struct Recovery {
     try Sys.setTimes(file, now, now)
     // The number keeps it apart from others that were going to the same place.
     let target = FileName(clipped("\(Origin.label(of: staged))-" + origin.split(separator: "/").joined(separator: "-")))
-    try Sys.rename(staged, in: staging, to: target, in: folder, flags: lx_RENAME_NOREPLACE)
-    try Sys.synchronize(folder)
-    return (Layout.path(Layout.workspacePath + [Layout.recovered, target]), identity, isNew)
+    try Sys.rename(staged, in: staging, to: target, in: recovered.folder, flags: lx_RENAME_NOREPLACE)
+    try Sys.synchronize(recovered.folder)
+    return (Layout.path(Layout.workspacePath + [recovered.name, target]), recovered)
   }
 
   private func moveToWorkspace(_ name: FileName, _ origin: String) throws(Errno) {
-    let (target, _, _) = try Self.moveToWorkspace(name, in: staging.raw, origin: origin, root: root)
+    let (target, _) = try Self.moveToWorkspace(name, in: staging.raw, origin: origin, root: root)
     refusals.add(
       operation: "recover", path: origin, errno: .ioError,
       advice: "was cut off while being written; what there is of it is \(target)")

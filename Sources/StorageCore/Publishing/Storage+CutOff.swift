@@ -31,7 +31,7 @@ extension Storage {
       let target = try sizes.holding(file) { () throws(Errno) in
         let held = SharedDescriptor(try Sys.openPath(staged, in: staging.folder))
         let size = observer?.openSize(file) ?? Int64(stat.st_size)
-        let (target, recovered, isNew) = try Recovery.moveToWorkspace(
+        let (target, recovered) = try Recovery.moveToWorkspace(
           staged, in: staging.folder.raw, origin: path, root: root)
         pending.remove(name, in: folder)
         pending.forgetFailure(staged, held)
@@ -39,11 +39,11 @@ extension Storage {
         _ = observer?.unlinked(file, held, by: .cutOff)
         let tally = Tally(size: size, count: 1)
         ledger.record(Tally() - tally, to: account, in: nil)
-        ledger.record(tally, to: .temp, in: recovered)
-        if isNew {
+        ledger.record(tally, to: .temp, in: FileIdentity(try Sys.stat(recovered.folder)))
+        if recovered.isNew {
           // Somebody may have looked for it in vain.
           let workspace = FileIdentity(try Sys.stat(try root.openFolder(Layout.workspacePath)))
-          observer?.changed(Layout.recovered, in: workspace)
+          observer?.changed(recovered.name, in: workspace)
         }
         return target
       }
