@@ -214,6 +214,8 @@ extension Storage {
       let stat = try Sys.stat(file)
       guard stat.st_nlink > 0, Digest(sha256: digest.sha256, of: stat) == digest else { return false }
       try digest.write(to: file)
+      // Somebody may have looked while its mode had the owner's bits for that.
+      if Sys.lendsRights(to: stat) { observer?.modeChanged(identity) }
       return true
     }
   }

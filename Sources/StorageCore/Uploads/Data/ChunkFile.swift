@@ -283,7 +283,9 @@ package final class ChunkFile: Sendable {
   }
 
   private static func removePlace(of descriptor: SharedDescriptor) throws(Errno) {
-    try Sys.removeExtendedAttribute(Layout.placeAttribute, of: descriptor)
+    try Sys.asOwner(of: descriptor) { () throws(Errno) in
+      try Sys.removeExtendedAttribute(Layout.placeAttribute, of: descriptor)
+    }
   }
 }
 
