@@ -67,6 +67,30 @@ struct PlacementTests {
     }
   }
 
+  @Test("A chunk that could not be moved to its place leaves nothing there", .needs("strace"))
+  func moveRefused() throws {
+    try withMount { m in
+      try m.python(
+        Self.uploads + #"""
+
+          # The place of the later one is known once the first is there; neither can be noted.
+          tracer = traced(
+              server(), "-o", "/dev/null", "-e", "trace=fsetxattr", "-e", "inject=fsetxattr:error=ENOSPC")
+          send(1)
+          send(0)
+          assert poll(lambda: b" ENOSPC " in get(M + "/.errors"))
+          tracer.terminate()
+          tracer.wait()
+          # But for parts of blocks.
+          assert os.stat(data).st_blocks < 64, os.stat(data).st_blocks
+          for i in (0, 1): assert get(f"{session}/chunk_{i}") == chunk(i)
+          os.makedirs(M + "/images/user-7/2026/11")
+          complete([chunk(0), chunk(1)])
+          """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test("Whoever has a chunk open when it is removed or replaced goes on with what it had, and spoils no other")
   func open() throws {
     try withMount { m in

@@ -215,16 +215,18 @@ package final class ChunkFile: Sendable {
         session.free(place..<place + state.size)
         throw error
       }
+      let stat: stat
+      let noted: ChunkPlace
       do throws(Errno) {
+        stat = try Sys.stat(descriptor)
         _ = try Sys.copyAll(from: descriptor.raw, at: 0, to: file.raw, at: place, length: state.size)
+        if state.isSynchronized { try Sys.synchronizeData(file) }
+        noted = try ChunkPlace(place, size: state.size, in: file)
+        try noted.note(on: descriptor)
       } catch {
         try free(place..<place + state.size)
         throw error
       }
-      if state.isSynchronized { try Sys.synchronizeData(file) }
-      let stat = try Sys.stat(descriptor)
-      let noted = try ChunkPlace(place, size: state.size, in: file)
-      try noted.note(on: descriptor)
       state.noted = noted
       state.home = .placed(place, in: file)
       state.edgesAreNoted = true
