@@ -82,6 +82,12 @@ struct ChunkPlace: Equatable {
     }
   }
 
+  static func remove(from chunk: SharedDescriptor) throws(Errno) {
+    try Sys.asOwner(of: chunk) { () throws(Errno) in
+      try Sys.removeExtendedAttribute(Layout.placeAttribute, of: chunk)
+    }
+  }
+
   /// Whether the edges in the data file are those that were noted.
   func hasEdges(size: Int64, in data: borrowing some DescriptorReference & ~Copyable) -> Bool {
     guard let edges else { return true }

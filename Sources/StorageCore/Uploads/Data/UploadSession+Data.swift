@@ -90,6 +90,11 @@ extension Storage {
     }
   }
 
+  /// Where in its session's data file the bytes of a chunk are; `nil` where they are in its own file, or it is none.
+  ///
+  /// Throws what asking its attribute met: that is no answer.
+  package static func place(ofChunk descriptor: CInt) throws(Errno) -> Int64? { try ChunkFile.place(of: descriptor) }
+
   /// Where the bytes of a chunk are, as its file says.
   package func place(ofChunk chunk: FileName, in folder: CInt) -> Int64? {
     guard let file = try? Sys.open(chunk, in: folder, O_RDONLY) else { return nil }
