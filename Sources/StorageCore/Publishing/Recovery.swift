@@ -156,21 +156,29 @@ struct Recovery {
     {
       return try Sys.unlink(path.fileName, in: folder)
     }
-    for top in ["images", "thumbnails", "temp"] as [FileName] { _ = try remove(file, below: top, in: root.descriptor) }
+    for top in ["images", "thumbnails", "temp"] as [FileName] where try remove(file, below: top) { return }
   }
 
-  private func remove(_ file: FileIdentity, below name: FileName, in parent: CInt) throws(Errno) -> Bool {
-    let folder = try Sys.openFolder(name, in: parent)
-    for entry in try FolderStream.all(of: folder.raw) {
-      let stat = try Sys.stat(entry.name, in: folder)
-      if stat.isFolder {
-        if try remove(file, below: entry.name, in: folder.raw) { return true }
-      } else if FileIdentity(stat) == file {
-        try Sys.unlink(entry.name, in: folder)
-        return true
+  private func remove(_ file: FileIdentity, below name: FileName) throws(Errno) -> Bool {
+    var isFound = false
+    let top = SharedDescriptor(try Sys.openFolder(name, in: root.descriptor))
+    _ = try FolderCursor.walk(from: top) { error in
+      error == .noSuchFileOrDirectory
+    } _: { cursor throws(Errno) in
+      var folders: [FileName] = []
+      for entry in try FolderStream.all(of: cursor.folder) {
+        let stat = try Sys.stat(entry.name, in: cursor.folder)
+        if stat.isFolder {
+          folders.append(entry.name)
+        } else if FileIdentity(stat) == file {
+          try Sys.unlink(entry.name, in: cursor.folder)
+          isFound = true
+          return nil
+        }
       }
+      return folders
     }
-    return false
+    return isFound
   }
 
   /// At most as many bytes as a name may have, cut between characters.

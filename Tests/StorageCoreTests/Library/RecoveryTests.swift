@@ -244,6 +244,19 @@ struct RecoveryTests {
     }
   }
 
+  @Test("a torn file is found though it is deep in the workspace by now")
+  func deep() throws {
+    try withPowerCut { root in
+      try publish(root, "41", [1, 2, 3], size: 4096)
+      try root.withDeepTree(in: "temp/processing") { folder throws in
+        try Sys.rename("a.dcm", in: Sys.openFile(root["images/user-7/2026/11"]), to: "a.dcm", in: folder)
+        try root.storage().close()
+        #expect(try FolderStream.all(of: folder).map(\.name) == ["file"])
+        #expect(try root.list("temp/processing/recovered").count == 1)
+      }
+    }
+  }
+
   @Test("where a file was going is known by its name, too")
   func byName() throws {
     try TemporaryRoot.with { root in
