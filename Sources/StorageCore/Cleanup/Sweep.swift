@@ -152,7 +152,8 @@ struct Sweep {
 
   /// For people.
   private func path(_ cursor: FolderCursor, _ name: FileName? = nil) -> String {
-    Layout.path(Layout.workspacePath + cursor.names + (name.map { [$0] } ?? []))
+    let names = Layout.workspacePath + cursor.names + (name.map { [$0] } ?? [])
+    return Layout.path(names).clipped(to: RefusalLog.longestPath)
   }
 
   private func remove(
