@@ -22,6 +22,8 @@ package struct VerificationState: Codable, Equatable, Sendable {
   /// Files that somebody was changing.
   package var changing = 0
   package var findings: [Finding] = []
+  /// The file that was being read when the run was last ended.
+  var interrupted: String?
 
   /// Something that is wrong with a file.
   package struct Finding: Codable, Equatable, Sendable {
