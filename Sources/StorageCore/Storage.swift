@@ -30,6 +30,7 @@ public final class Storage: Sendable {
   private let counting = Monitor(false)
   private let stopping = Atomic(false)
   private let observerBox = Mutex<Weak>(Weak())
+  private let abandonment = Mutex<@Sendable () -> Bool>({ false })
 
   /// What there is after ``initialize()`` only.
   private struct Opened {
@@ -167,6 +168,12 @@ public final class Storage: Sendable {
       return opened.staging
     }
   }
+
+  /// Has what takes long given up where `condition` says that nobody waits for it any more.
+  package func abandons(_ condition: @escaping @Sendable () -> Bool) { abandonment.withLock { $0 = condition } }
+
+  /// Whether nobody waits for what is being done for others.
+  var isAbandoned: Bool { abandonment.withLock { $0 }() }
 
   package var observer: (any StorageObserver)? {
     get { observerBox.withLock { $0.value } }

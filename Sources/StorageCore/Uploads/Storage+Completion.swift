@@ -78,7 +78,7 @@ extension Storage {
     do throws(StorageError) {
       let assembly = try Assembly(chunks, of: session, in: folder, for: path, staging: staging)
       do throws(StorageError) {
-        let record = try assembly.check(against: request, path: path, chunks: chunks.count)
+        let record = try assembly.check(against: request, path: path, chunks: chunks.count) { isAbandoned }
         let late = try publish(assembly, as: path, request, owner, record, in: folder)
         // Under whichever name it stays.
         gate.changing {
