@@ -85,6 +85,13 @@ public final class Session: Sendable {
     try connect()
   }
 
+  /// Whether the mount has gone: nobody waits for an answer any more. True also while all requests that were read are
+  /// being worked on, and none is there to find that out.
+  public var isDisconnected: Bool {
+    var device = pollfd(fd: libfuse.descriptor, events: 0, revents: 0)
+    return poll(&device, 1, 0) == 1 && device.revents & Int16(POLLERR) != 0
+  }
+
   private func connect() throws(Errno) {
     let connection = try Connection(
       descriptor: libfuse.descriptor, progress: options.progress,

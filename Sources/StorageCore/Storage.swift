@@ -30,6 +30,7 @@ public final class Storage: Sendable {
   private let counting = Monitor(false)
   private let stopping = Atomic(false)
   private let observerBox = Mutex<Weak>(Weak())
+  private let abandonment = Mutex<@Sendable () -> Bool>({ false })
 
   /// What there is after ``initialize()`` only.
   private struct Opened {
@@ -98,14 +99,15 @@ public final class Storage: Sendable {
       SharedDescriptor(try root.openFolder([Layout.privateFolder, Layout.uploadData]))
     }
     var recovery = Recovery(
-      root: root, staging: folder, uploadData: dataFolder, refusals: refusals, sameBoot: lock.isCacheKept,
+      root: root, staging: folder, uploadData: dataFolder, refusals: refusals, isCacheKept: lock.isCacheKept,
       areNumbersKept: lock.areNumbersKept, open: inheritance?.open ?? [], isGoingOn: inheritance != nil)
     let found = try recovery.run()
     var sessionRecovery = SessionRecovery(
-      root: root, dataFolder: dataFolder, refusals: refusals, sameBoot: lock.isCacheKept,
+      root: root, dataFolder: dataFolder, refusals: refusals, isCacheKept: lock.isCacheKept,
       chunksInUse: inheritance?.chunks ?? [:])
     let sessions = try sessionRecovery.run()
-    try lock.recovered()
+    // What could not be looked at the next start is not to trust, either.
+    if !recovery.hasLeftPublished { try lock.recovered() }
     uploads.begin(dataFolder: dataFolder, with: sessions)
     for file in found.adopted {
       pending.add(file.name, in: file.folder, staged: file.staged)
@@ -165,6 +167,12 @@ public final class Storage: Sendable {
       return opened.staging
     }
   }
+
+  /// Has what takes long given up where `condition` says that nobody waits for it any more.
+  package func abandons(_ condition: @escaping @Sendable () -> Bool) { abandonment.withLock { $0 = condition } }
+
+  /// Whether nobody waits for what is being done for others.
+  var isAbandoned: Bool { abandonment.withLock { $0 }() }
 
   package var observer: (any StorageObserver)? {
     get { observerBox.withLock { $0.value } }

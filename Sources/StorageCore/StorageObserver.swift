@@ -4,6 +4,8 @@ package protocol StorageObserver: AnyObject, Sendable {
   func changed(_ names: [FileName], in folder: FileIdentity)
   /// Waits, for a moment at most, until everybody has heard of what changed so far.
   func settleChanges()
+  /// A file had another mode for a moment.
+  func modeChanged(_ file: FileIdentity)
   /// A file or folder lost its last name; `held` is what is left of it. Returns the size that is booked for it where that
   /// is not the disk's.
   ///

@@ -131,9 +131,12 @@ package final class MountServer: Sendable {
       try mount()
       logger.info("mounted", metadata: ["root": "\(storage.path)", "at": "\(options.mountPoint)"])
     }
-    StorageCore.Thread.start("signals") { [session] in
+    storage.abandons { [weak session] in session?.isDisconnected ?? true }
+    StorageCore.Thread.start("signals") { [session, storage] in
       var record = [UInt8](repeating: 0, count: 128)
-      if read(signals, &record, record.count) > 0 { session.stop() }
+      guard read(signals, &record, record.count) > 0 else { return }
+      storage.abandons { true }
+      session.stop()
     }
     // What is mounted to be read only is to stay as it is.
     let scrub = Scrub(storage: storage, options: options.scrub)

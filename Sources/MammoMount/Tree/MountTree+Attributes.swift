@@ -27,7 +27,10 @@ extension MountTree {
       if changes.user != nil || changes.group != nil {
         try Sys.chown(target, changes.user ?? uid_t.max, changes.group ?? gid_t.max)
       }
-      if let mode = changes.mode { try Sys.chmod(target, mode & 0o7777) }
+      if let mode = changes.mode {
+        // With the file's lock: the storage may be about to put the mode back.
+        try storage.sizes.holding(record.identity) { () throws(Errno) in try Sys.chmod(target, mode & 0o7777) }
+      }
       if changes.accessed != nil || changes.modified != nil {
         try Sys.setTimes(target, Self.time(changes.accessed), Self.time(changes.modified))
       }

@@ -106,6 +106,10 @@ extension MountTree: StorageObserver {
     notifier?.invalidateAttributes(of: id)
   }
 
+  package func modeChanged(_ file: FileIdentity) {
+    if let (id, _) = nodes.find(file) { notifier?.invalidateAttributes(of: id) }
+  }
+
   package func settleChanges() { _ = notifier?.waitUntilDelivered(timeoutMilliseconds: 200) }
 
   package func unlinked(_ file: FileIdentity, _ held: SharedDescriptor, by loss: NameLoss) -> Int64? {

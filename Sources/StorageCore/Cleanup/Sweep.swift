@@ -14,14 +14,7 @@ struct Sweep {
     var report = CleanupReport()
     sweepSessions(&report)
     sweepPending(&report)
-    if let folder = attempt(
-      "temp/processing", &report,
-      { () throws(Errno) in
-        try storage.root.openFolder(Layout.workspacePath)
-      })
-    {
-      sweep(folder.raw, "temp/processing", &report)
-    }
+    sweepWorkspace(&report)
     return report
   }
 
@@ -95,40 +88,80 @@ struct Sweep {
 
   // MARK: The workspace
 
-  /// Deletes the idle files below a folder; true where that left it empty.
-  @discardableResult
-  private func sweep(_ folder: CInt, _ path: String, _ report: inout CleanupReport) -> Bool {
-    guard let entries = attempt(path, &report, { () throws(Errno) in try FolderStream.all(of: folder) }),
-      let here = attempt(path, &report, { () throws(Errno) in FileIdentity(try Sys.stat(folder)) })
-    else { return false }
-    var left = entries.count
+  /// A folder whose files have been dealt with, and what of it is left.
+  private struct Level {
+    /// Folders that have not been looked into.
+    var folders: [(name: FileName, stat: stat)] = []
+    /// How many names are in it.
+    var left = 0
+    /// It could be read.
+    var isKnown = false
+  }
+
+  /// Deletes the idle files of the workspace and, after what is in them, the idle folders that are empty then.
+  private func sweepWorkspace(_ report: inout CleanupReport) {
+    let top = attempt("temp/processing", &report) { () throws(Errno) in
+      try FolderCursor(at: SharedDescriptor(try storage.root.openFolder(Layout.workspacePath)))
+    }
+    guard var cursor = top else { return }
+    var levels = [sweepFiles(cursor, &report)]
+    // Those that are being looked into, from the first on.
+    var entered: [(name: FileName, stat: stat)] = []
+    while true {
+      if let next = levels[levels.count - 1].folders.popLast() {
+        let isIn: Void? = attempt(path(cursor, next.name), &report) { () throws(Errno) in try cursor.enter(next.name) }
+        guard isIn != nil else { continue }
+        levels.append(sweepFiles(cursor, &report))
+        entered.append(next)
+      } else {
+        guard levels.count > 1 else { return }
+        let up = attempt(path(cursor), &report) { () throws(Errno) in try cursor.leave() }
+        // The next cleanup comes by again.
+        guard let up else { return }
+        let (done, folder) = (levels[levels.count - 1], entered[entered.count - 1])
+        levels.removeLast(up)
+        entered.removeLast(up)
+        // Asked before its files went, which has made it young.
+        guard up == 1, done.isKnown, done.left == 0, isIdle(folder.stat) else { continue }
+        if remove(folder.name, cursor, folder.stat, &report) { levels[levels.count - 1].left -= 1 }
+      }
+    }
+  }
+
+  /// Deletes the idle files of one folder.
+  private func sweepFiles(_ cursor: FolderCursor, _ report: inout CleanupReport) -> Level {
+    var level = Level()
+    let folder = cursor.folder
+    let entries = attempt(path(cursor), &report) { () throws(Errno) in try FolderStream.all(of: folder) }
+    guard let entries else { return level }
+    level.isKnown = true
+    level.left = entries.count
     for entry in entries {
-      let path = "\(path)/\(entry.name)"
       // What vanished meanwhile needs no cleaning up.
       guard let stat = try? Sys.stat(entry.name, in: folder), !isOpen(stat) else { continue }
       if stat.isFolder {
-        // Asked before its files go, which would make it young.
-        let wasIdle = isIdle(stat)
-        guard let child = attempt(path, &report, { () throws(Errno) in try Sys.openFolder(entry.name, in: folder) })
-        else { continue }
-        guard sweep(child.raw, path, &report), wasIdle else { continue }
-        if remove(entry.name, in: folder, here, path, stat, &report) { left -= 1 }
-      } else if isIdle(stat) {
-        guard remove(entry.name, in: folder, here, path, stat, &report) else { continue }
-        left -= 1
+        level.folders.append((entry.name, stat))
+      } else if isIdle(stat), remove(entry.name, cursor, stat, &report) {
+        level.left -= 1
         report.deleted += 1
         if stat.isRegularFile { report.bytes = report.bytes.addingClamped(Int64(stat.st_size)) }
       }
     }
-    return left == 0
+    return level
+  }
+
+  /// For people.
+  private func path(_ cursor: FolderCursor, _ name: FileName? = nil) -> String {
+    let names = Layout.workspacePath + cursor.names + (name.map { [$0] } ?? [])
+    return Layout.path(names).clipped(to: RefusalLog.longestPath)
   }
 
   private func remove(
-    _ name: FileName, in folder: CInt, _ here: FileIdentity, _ path: String, _ stat: stat,
-    _ report: inout CleanupReport
+    _ name: FileName, _ cursor: FolderCursor, _ stat: stat, _ report: inout CleanupReport
   ) -> Bool {
     if dryRun { return true }
-    let isGone = attempt(path, &report) { () throws(Errno) in
+    let (folder, here) = (cursor.folder.raw, cursor.identity)
+    let isGone = attempt(path(cursor, name), &report) { () throws(Errno) in
       let isGone = try storage.gate.changing { () throws(Errno) -> Bool in
         try storage.names.holding(here) { () throws(Errno) in
           guard !stat.isFolder else {
@@ -168,12 +201,12 @@ struct Sweep {
 
   /// Does one step; a failure is put into the report, so that the rest goes on.
   private func attempt<Result: ~Copyable>(
-    _ path: String, _ report: inout CleanupReport, _ body: () throws(Errno) -> Result
+    _ path: @autoclosure () -> String, _ report: inout CleanupReport, _ body: () throws(Errno) -> Result
   ) -> Result? {
     do {
       return try body()
     } catch {
-      report.failures.append("\(path): \(error.description)")
+      report.failures.append("\(path()): \(error.description)")
       return nil
     }
   }

@@ -85,14 +85,21 @@ package struct Digest: Hashable, Sendable {
     state(try read(from: file), of: try Sys.stat(file))
   }
 
+  /// Whatever the file's mode says: it is that of who may change the file's bytes.
   func write(to file: borrowing some DescriptorReference & ~Copyable) throws(Errno) {
-    try Sys.setExtendedAttribute(Layout.digestAttribute, of: file, to: stored)
+    let raw = file.raw
+    try Sys.asOwner(of: raw) { () throws(Errno) in
+      try Sys.setExtendedAttribute(Layout.digestAttribute, of: raw, to: stored)
+    }
   }
 
   /// Takes a file's digest away, before the file is changed.
   package static func remove(from file: borrowing some DescriptorReference & ~Copyable) throws(Errno) {
+    let raw = file.raw
     do throws(Errno) {
-      try Sys.removeExtendedAttribute(Layout.digestAttribute, of: file)
+      try Sys.asOwner(of: raw) { () throws(Errno) in
+        try Sys.removeExtendedAttribute(Layout.digestAttribute, of: raw)
+      }
     } catch .noData {
       return
     } catch .notSupported {

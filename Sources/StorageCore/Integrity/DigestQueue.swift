@@ -1,9 +1,30 @@
+internal import Glibc
+
 /// Which files want a digest, and from when on.
 struct DigestQueue {
   struct Entry: Equatable {
     let file: FileIdentity
     /// Where it was when it was put here, from the root on.
     let path: [FileName]
+    /// How far it was read, where it is so long that others are to have their turn meanwhile.
+    var progress: Progress?
+
+    static func == (a: Entry, b: Entry) -> Bool { a.file == b.file && a.path == b.path }
+  }
+
+  /// A digest that is being made, and of what file.
+  final class Progress: Sendable {
+    let hash: HashProgress
+    /// Bytes, and nanoseconds since 1970.
+    let size, modified: Int64
+
+    init(_ hash: HashProgress, of stat: stat) {
+      self.hash = hash
+      size = Int64(stat.st_size)
+      modified = Clock.nanoseconds(stat.st_mtim)
+    }
+
+    func isOf(_ stat: stat) -> Bool { size == Int64(stat.st_size) && modified == Clock.nanoseconds(stat.st_mtim) }
   }
 
   /// Nanoseconds from the last change of a file to its digest, so that one that is changed again is read once.
@@ -11,9 +32,11 @@ struct DigestQueue {
   /// So many files wait. Those beyond get their digest from the next scrub.
   static let limit = 100_000
 
-  private var paths: [FileIdentity: (path: [FileName], due: UInt64)] = [:]
-  /// By due time. What is here and not in ``paths`` with that time is of the past.
+  private var paths: [FileIdentity: (path: [FileName], due: UInt64, progress: Progress?)] = [:]
+  /// By due time, each file once: of one that is not to be read before a later time, it was moved there meanwhile. What is
+  /// here and not in ``paths`` is of the past.
   private var order: [(file: FileIdentity, due: UInt64)] = []
+  private var ordered: Set<FileIdentity> = []
   private var first = 0
   /// The file that is being read.
   private var current: Entry?
@@ -24,13 +47,31 @@ struct DigestQueue {
   /// How many files wait or are being read.
   var count: Int { paths.count + (current == nil ? 0 : 1) }
 
+  /// How many notes there are, of files that wait and of some that do not any more.
+  var noted: Int { order.count - first }
+
   /// Puts a file at the end; false where there is no room.
   mutating func add(_ entry: Entry, at now: UInt64) -> Bool {
     guard paths.count < Self.limit || paths[entry.file] != nil else { return false }
-    let due = now + Self.delay
-    paths[entry.file] = (entry.path, due)
-    order.append((entry.file, due))
+    put(entry, due: now + Self.delay)
     return true
+  }
+
+  /// Puts the current file at the end again, to go on with it when the others had their turn, unless it has changed.
+  mutating func putBack(_ entry: Entry, at now: UInt64) {
+    if isCurrentGood, paths[entry.file] == nil { put(entry, due: now) }
+  }
+
+  private mutating func put(_ entry: Entry, due: UInt64) {
+    paths[entry.file] = (entry.path, due, entry.progress)
+    if ordered.insert(entry.file).inserted { order.append((entry.file, due)) }
+    if noted > 2 * Self.limit { forgetPast() }
+  }
+
+  private mutating func forgetPast() {
+    order = order[first...].filter { paths[$0.file] != nil }
+    ordered = Set(order.map(\.file))
+    first = 0
   }
 
   /// Puts a file at the end, unless it waits already: who asks again and again must not put off what is asked for.
@@ -58,9 +99,15 @@ struct DigestQueue {
         order.removeFirst(first)
         first = 0
       }
-      guard let found = paths[file], found.due == due else { continue }
+      ordered.remove(file)
+      guard let found = paths[file] else { continue }
+      guard found.due <= due else {
+        ordered.insert(file)
+        order.append((file, found.due))
+        continue
+      }
       paths[file] = nil
-      let entry = Entry(file: file, path: found.path)
+      let entry = Entry(file: file, path: found.path, progress: found.progress)
       current = entry
       isCurrentStale = false
       return entry

@@ -17,6 +17,8 @@ package final class Digests: Sendable {
   /// The last thing that kept a digest from being written: said once, not for each file.
   private let lastFailure = Mutex<Errno?>(nil)
   private let found = Mutex(FoundDamage())
+  /// Bytes of a file that are read before the others have their turn.
+  private static let turn: Int64 = 1 << 30
   /// How often the notes are looked at. Waking the thread would be a system call for whoever leaves one.
   private static let beat: UInt64 = 1_000_000_000
 
@@ -84,7 +86,15 @@ package final class Digests: Sendable {
       wantKept(storage)
       while let entry = next() {
         do throws(Errno) {
-          if case .later = try process(entry, storage) { want(entry.file, at: entry.path) }
+          switch try process(entry, storage) {
+          case .done: break
+          case .later: want(entry.file, at: entry.path)
+          case .further(let progress):
+            let now = Clock.monotonic()
+            queue.withLock { queue in
+              queue.putBack(DigestQueue.Entry(file: entry.file, path: entry.path, progress: progress), at: now)
+            }
+          }
         } catch {
           note(error, entry, storage)
         }
@@ -141,6 +151,8 @@ package final class Digests: Sendable {
 
   private enum Outcome {
     case done, later
+    /// It is long, and others may wait.
+    case further(DigestQueue.Progress)
   }
 
   private func process(_ entry: DigestQueue.Entry, _ storage: Storage) throws(Errno) -> Outcome {
@@ -166,7 +178,11 @@ package final class Digests: Sendable {
     // Whoever was quicker than that line.
     guard queue.withLock({ $0.isCurrentGood }) else { return .done }
     let hasher = FileHasher(isCancelled: { [isLate] in isLate.value })
-    guard let sha256 = try reader.sha256(of: file, size: Int64(stat.st_size), hasher) else { return .done }
+    let before = entry.progress.flatMap { $0.isOf(stat) ? $0.hash : nil } ?? HashProgress()
+    let size = Int64(stat.st_size)
+    guard let hash = try reader.advance(before, of: file, to: size, limit: Self.turn, hasher) else { return .done }
+    if hash.offset < size, !hash.isAtEnd { return .further(DigestQueue.Progress(hash, of: stat)) }
+    let sha256 = hash.sha256
     if try storage.give(Digest(sha256: sha256, of: stat), to: file, unless: { queue.withLock { !$0.isCurrentGood } }) {
       lastFailure.withLock { $0 = nil }
       // What was damaged there was replaced.
@@ -214,6 +230,8 @@ extension Storage {
       let stat = try Sys.stat(file)
       guard stat.st_nlink > 0, Digest(sha256: digest.sha256, of: stat) == digest else { return false }
       try digest.write(to: file)
+      // Somebody may have looked while its mode had the owner's bits for that.
+      if Sys.lendsRights(to: stat) { observer?.modeChanged(identity) }
       return true
     }
   }

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Crypto
 internal import Glibc
 internal import Synchronization
@@ -24,21 +25,45 @@ package struct FileHasher: Sendable {
 
   /// The digest of `size` bytes, or of fewer where the file ends before; `nil` where it was cancelled.
   package func sha256(of file: SharedDescriptor, size: Int64) throws(Errno) -> [UInt8]? {
-    var hash = SHA256()
-    var offset: Int64 = 0
-    var buffer = [UInt8](repeating: 0, count: Int(min(max(size, 1), Self.piece)))
-    let start = Clock.monotonic()
-    while offset < size {
-      guard !isCancelled() else { return nil }
-      let count = try fill(&buffer, from: file, at: offset)
-      if count == 0 { break }
-      buffer.withUnsafeBytes { hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
-      offset += Int64(count)
-      advanced(Int64(count))
-      guard pause(after: offset, since: start) else { return nil }
-    }
-    return Array(hash.finalize())
+    var progress = HashProgress()
+    guard try advance(&progress, of: file, to: size) else { return nil }
+    return progress.sha256
   }
+
+  /// Goes on with a file, to the byte `size` or for `limit` bytes or to its end; false where it was cancelled.
+  ///
+  /// Holes are not read: they are zeros, however much of them there is.
+  func advance(
+    _ progress: inout HashProgress, of file: SharedDescriptor, to size: Int64, limit: Int64 = .max
+  ) throws(Errno) -> Bool {
+    let end = min(size, progress.offset.addingClamped(limit))
+    var buffer = [UInt8](repeating: 0, count: Int(min(max(size, 1), Self.piece)))
+    var part = FilePart(end: progress.offset)
+    var read: Int64 = 0
+    let start = Clock.monotonic()
+    while progress.offset < end {
+      guard !isCancelled() else { return false }
+      let offset = progress.offset
+      if offset >= part.end { part = FilePart(of: file, at: offset) }
+      var count = Int(min(Self.piece, size - offset))
+      if part.isHole, part.end >= offset + Int64(count) {
+        progress.update(Self.zeros, count)
+      } else {
+        count = min(try fill(&buffer, from: file, at: offset), count)
+        progress.update(buffer, count)
+        read += Int64(count)
+      }
+      guard count > 0 else {
+        progress.isAtEnd = true
+        break
+      }
+      advanced(Int64(count))
+      guard pause(after: read, since: start) else { return false }
+    }
+    return true
+  }
+
+  private static let zeros = [UInt8](repeating: 0, count: Int(piece))
 
   /// Reads a whole piece, so that the next begins at a multiple of its size; less at the end of the file only.
   private func fill(_ buffer: inout [UInt8], from file: SharedDescriptor, at offset: Int64) throws(Errno) -> Int {
@@ -76,6 +101,44 @@ package struct FileHasher: Sendable {
   }
 }
 
+/// A file's SHA-256, as far as the file was read.
+struct HashProgress: Sendable {
+  private var hash = SHA256()
+  private(set) var offset: Int64 = 0
+  /// The file ends here, perhaps before it was to.
+  fileprivate(set) var isAtEnd = false
+
+  /// Of what was read.
+  var sha256: [UInt8] { Array(hash.finalize()) }
+
+  fileprivate mutating func update(_ bytes: [UInt8], _ count: Int) {
+    bytes.withUnsafeBytes { hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+    offset += Int64(count)
+  }
+}
+
+/// A part of a file that is one hole, or holds data.
+private struct FilePart {
+  var isHole = false
+  let end: Int64
+
+  /// Nothing is known up to there.
+  init(end: Int64) { self.end = end }
+
+  /// The part that begins at `offset`. Where nobody can tell, it is read.
+  init(of file: SharedDescriptor, at offset: Int64) {
+    do throws(Errno) {
+      let data = try Sys.seek(file, offset: offset, whence: lx_SEEK_DATA)
+      isHole = data > offset
+      end = isHole ? data : try Sys.seek(file, offset: offset, whence: lx_SEEK_HOLE)
+    } catch {
+      let size = error == .noSuchAddressOrDevice ? (try? Sys.stat(file).st_size).map(Int64.init) ?? 0 : 0
+      isHole = size > offset
+      end = isHole ? size : .max
+    }
+  }
+}
+
 /// Has files read on a thread that runs when nothing else wants to.
 ///
 /// That thread takes no lock that anybody else waits for: kept from running with one, it would hold up whoever does.
@@ -94,14 +157,23 @@ final class IdleReader: Sendable {
 
   /// The digest of a file; `nil` where it was cancelled, or this stopped. One caller at a time.
   func sha256(of file: SharedDescriptor, size: Int64, _ hasher: FileHasher) throws(Errno) -> [UInt8]? {
+    try advance(HashProgress(), of: file, to: size, limit: .max, hasher)?.sha256
+  }
+
+  /// As ``FileHasher/advance(_:of:to:limit:)``; how far it is then, and `nil` as above.
+  func advance(
+    _ progress: HashProgress, of file: SharedDescriptor, to size: Int64, limit: Int64, _ hasher: FileHasher
+  ) throws(Errno) -> HashProgress? {
     let box = Box()
     let starts = state.change { state -> Bool? in
       guard !state.isStopping else { return nil }
       state.isDone = false
       state.job = {
         do throws(Errno) {
-          let digest = try hasher.sha256(of: file, size: size)
-          box.value.withLock { $0 = .success(digest) }
+          var progress = progress
+          let isDone = try hasher.advance(&progress, of: file, to: size, limit: limit)
+          let result = isDone ? progress : nil
+          box.value.withLock { $0 = .success(result) }
         } catch {
           box.value.withLock { $0 = .failure(error) }
         }
@@ -148,6 +220,6 @@ final class IdleReader: Sendable {
 
   /// A result that outlives whoever does not wait for it any more.
   private final class Box: Sendable {
-    let value = Mutex<Result<[UInt8]?, Errno>>(.success(nil))
+    let value = Mutex<Result<HashProgress?, Errno>>(.success(nil))
   }
 }

@@ -37,6 +37,19 @@ package final class Scrub: Sendable {
     /// When the last one began and ended, in seconds since 1970.
     var lastStart: Int64?
     var lastEnd: Int64?
+    /// A file that two servers had no time to read, of which the next one is to tell.
+    var passedOver: String?
+
+    /// Whether a server can have left this.
+    var isPossible: Bool {
+      pass?.isPossible ?? true && lastStart.map(Clock.canBe) ?? true && lastEnd.map(Clock.canBe) ?? true
+    }
+
+    /// What the last mount left, or nothing.
+    static func load(from privateFolder: SharedDescriptor) -> Kept {
+      guard let kept = Scrub.kept.load(from: privateFolder), kept.isPossible else { return Kept() }
+      return kept
+    }
   }
 
   package init(storage: Storage, options: ScrubOptions) {
@@ -63,8 +76,9 @@ package final class Scrub: Sendable {
   private func run() {
     guard let folder = try? storage.root.openFolder([Layout.privateFolder]) else { return }
     let privateFolder = SharedDescriptor(folder)
-    var kept = Self.kept.load(from: privateFolder) ?? Kept()
+    var kept = Kept.load(from: privateFolder)
     storage.digests.scrubbed(kept.pass, lastEnd: kept.lastEnd)
+    tellPassedOver(&kept)
     guard pause(min(Self.settling, options.interval)) else { return }
     while true {
       if kept.pass == nil {
@@ -99,6 +113,8 @@ package final class Scrub: Sendable {
       }
       return true
     }
+    let before = state.interrupted
+    state.interrupted = nil
     var told = state.findings.count
     var noted = Clock.monotonic()
     let isDone = verification.run(&state) { state in
@@ -111,8 +127,21 @@ package final class Scrub: Sendable {
       save(kept, privateFolder)
     }
     for finding in state.findings[told...] { tell(finding) }
+    if !isDone, let path = state.interrupted, path == before, state.after != path {
+      // A third would begin with it, too, and never come to the others.
+      state.after = path
+      kept.passedOver = path
+    }
     kept.pass = state
     return isDone
+  }
+
+  private func tellPassedOver(_ kept: inout Kept) {
+    guard let path = kept.passedOver else { return }
+    kept.passedOver = nil
+    storage.refusals.add(
+      operation: "scrub", path: path, errno: .interrupted,
+      advice: "is so long that two servers had no time to read it, and was passed over; `mammofs verify` reads it")
   }
 
   private func tell(_ finding: VerificationState.Finding) {

@@ -70,7 +70,10 @@ package struct Verification {
       return true
     case .cut(let digest): (expected, actual) = (digest, nil)
     case .current(let digest):
-      guard let sha256 = try hash(file, digest.size) else { return false }
+      guard let sha256 = try hash(file, digest.size) else {
+        state.interrupted = Layout.path(path)
+        return false
+      }
       (expected, actual) = (digest, sha256)
     }
     if actual == expected.sha256 {

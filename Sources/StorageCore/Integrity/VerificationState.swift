@@ -22,6 +22,8 @@ package struct VerificationState: Codable, Equatable, Sendable {
   /// Files that somebody was changing.
   package var changing = 0
   package var findings: [Finding] = []
+  /// The file that was being read when the run was last ended.
+  var interrupted: String?
 
   /// Something that is wrong with a file.
   package struct Finding: Codable, Equatable, Sendable {
@@ -36,6 +38,14 @@ package struct VerificationState: Codable, Equatable, Sendable {
   package init(folder: String, started: Int64) {
     self.folder = folder
     self.started = started
+  }
+
+  /// Whether a run can have come as far as this: what was saved may have been written by anybody, and is counted on.
+  var isPossible: Bool {
+    // No file system has so many files.
+    let counts = 0...(1 << 48)
+    return version == 1 && Clock.canBe(started) && verified.size >= 0
+      && [verified.count, withoutDigest, stale, given, changing].allSatisfy(counts.contains)
   }
 
   package var damaged: [Finding] { findings.filter(\.isDamage) }
@@ -86,7 +96,7 @@ package final class KeptVerification: Sendable {
 
   /// What an interrupted run of the same folder left.
   package func load(_ path: String) -> VerificationState? {
-    Self.kept.load(from: folder).flatMap { $0.folder == path && $0.version == 1 ? $0 : nil }
+    Self.kept.load(from: folder).flatMap { $0.folder == path && $0.isPossible ? $0 : nil }
   }
 
   package func save(_ state: VerificationState) throws(Errno) { try Self.kept.save(state, in: folder) }

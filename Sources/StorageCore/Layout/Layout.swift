@@ -28,7 +28,7 @@ package enum Layout {
   package static let result: FileName = ".complete"
   /// The same while the image takes its place; in the session's folder, and no name that a session could hold.
   package static let completing: FileName = "completing"
-  /// Where cut-off files are put, below the workspace.
+  /// Where cut-off files are put, below the workspace; see ``RecoveredFolder``.
   package static let recovered: FileName = "recovered"
   /// On a staged file: its size once it was published, and the path it is meant to have where its name does not say.
   package static let originAttribute: FileName = "user.mammofs.origin"

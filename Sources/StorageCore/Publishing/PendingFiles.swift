@@ -62,7 +62,10 @@ package final class PendingFiles: Sendable {
   ) {
     table.withLock { $0.failures[staged] = failure }
     // Where a full disk has no room for it, this server knows it all the same.
-    try? Sys.setExtendedAttribute(Layout.failureAttribute, of: file, to: Array("\(failure.rawValue)".utf8))
+    let raw = file.raw
+    try? Sys.asOwner(of: raw) { () throws(Errno) in
+      try Sys.setExtendedAttribute(Layout.failureAttribute, of: raw, to: Array("\(failure.rawValue)".utf8))
+    }
   }
 
   /// A file was found whose last server may have noted a failure on it.

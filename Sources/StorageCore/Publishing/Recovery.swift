@@ -14,8 +14,8 @@ struct Recovery {
   /// Where the sessions' data files are.
   let uploadData: SharedDescriptor
   let refusals: RefusalLog
-  /// The page cache still holds what was written: the last run ended in this boot of the machine.
-  let sameBoot: Bool
+  /// The page cache still holds what the last run wrote.
+  let isCacheKept: Bool
   /// Inode numbers that the last run noted are those of the same folders.
   let areNumbersKept: Bool
   /// Files that somebody still has open: they stay as they are.
@@ -27,6 +27,8 @@ struct Recovery {
   private(set) var hasChangedFiles = false
   /// Looked at where it is needed.
   private(set) var monthsByNumber: [UInt64: [FileName]]?
+  /// A file has its final name still, and whether it is torn could not be found out.
+  private(set) var hasLeftPublished = false
 
   /// Staged work files that keep their place, and the first number that is free.
   struct Result {
@@ -52,6 +54,10 @@ struct Recovery {
       do throws(Errno) {
         try handle(entry.name, &result)
       } catch {
+        if error.isWantOfDescriptors { throw .system(error, doing: "looking at what was left in the staging folder") }
+        if let stat = try? Sys.stat(entry.name, in: staging), stat.isRegularFile, stat.st_nlink > 1 {
+          hasLeftPublished = true
+        }
         // One that cannot be handled stays for the next start and does not keep the rest waiting.
         refusals.add(
           operation: "recover", path: Layout.path([Layout.privateFolder, Layout.staging, entry.name]), errno: error,
@@ -62,7 +68,8 @@ struct Recovery {
   }
 
   private mutating func handle(_ name: FileName, _ result: inout Result) throws(Errno) {
-    let file = SharedDescriptor(try Sys.open(name, in: staging, O_RDWR))
+    let (file, lent) = try openStaged(name)
+    defer { lent?.takeBack() }
     let stat = try Sys.stat(file)
     let origin = present(Staging.origin(of: file, named: name))
     let isPublished = origin.size != nil && stat.st_nlink > 1
@@ -88,6 +95,8 @@ struct Recovery {
         return Staging.removeOrigin(of: file)
       }
       hasChangedFiles = true
+      // Should it have to stay here, it is none that was published.
+      Staging.setOrigin(Origin(path: origin.path, folder: origin.folder), of: file.raw)
       try removeFinalName(origin.path, FileIdentity(stat))
     } else if let path = try? StoragePath(parsing: origin.path), path.place.isWorkName,
       let folder = try? root.openFolder(path.folder), case let identity = FileIdentity(try Sys.stat(folder)),
@@ -141,13 +150,31 @@ struct Recovery {
     return found
   }
 
+  /// Opens a staged file for reading and writing. An ordinary user's may have a mode that does not let its server: it has
+  /// the owner's bits while it is handled, for its attributes, too.
+  private func openStaged(
+    _ name: FileName
+  ) throws(Errno) -> (file: SharedDescriptor, lent: LentRights<SharedDescriptor>?) {
+    do throws(Errno) {
+      return (SharedDescriptor(try Sys.open(name, in: staging, O_RDWR)), nil)
+    } catch .permissionDenied {
+      let lent = try Sys.lendRights(to: SharedDescriptor(try Sys.openPath(name, in: staging)))
+      do throws(Errno) {
+        return (SharedDescriptor(try Sys.open(name, in: staging, O_RDWR)), lent)
+      } catch {
+        lent.takeBack()
+        throw error
+      }
+    }
+  }
+
   /// Gives a chunk that was cut off the bytes that the session's data file has of it; false where there are none.
   private func takeOut(_ chunk: SharedDescriptor, _ size: Int64, _ origin: Origin) throws(Errno) -> Bool {
     guard size > 0, let place = try ChunkPlace.noted(on: chunk), let path = try? StoragePath(parsing: origin.path),
       path.names.count > 2
     else { return false }
     let data = SessionData(folder: uploadData, name: path.names[2])
-    guard let file = try data.reopen(), sameBoot || data.holds(place, size: size) else { return false }
+    guard let file = try data.reopen(), isCacheKept || data.holds(place, size: size) else { return false }
     try Sys.copySparse(from: file.raw, at: place.start, to: chunk.raw, at: 0, length: size)
     try Sys.removeExtendedAttribute(Layout.placeAttribute, of: chunk)
     return true
@@ -155,7 +182,7 @@ struct Recovery {
 
   /// Data that never reached the disk leaves the file short or with a hole.
   private func isWhole(_ descriptor: CInt, _ stat: stat, _ size: Int64) -> Bool {
-    if sameBoot { return true }
+    if isCacheKept { return true }
     return stat.st_size == size && (size == 0 || lseek(descriptor, 0, lx_SEEK_HOLE) == stat.st_size)
   }
 
@@ -166,21 +193,29 @@ struct Recovery {
     {
       return try Sys.unlink(path.fileName, in: folder)
     }
-    for top in ["images", "thumbnails", "temp"] as [FileName] { _ = try remove(file, below: top, in: root.descriptor) }
+    for top in ["images", "thumbnails", "temp"] as [FileName] where try remove(file, below: top) { return }
   }
 
-  private func remove(_ file: FileIdentity, below name: FileName, in parent: CInt) throws(Errno) -> Bool {
-    let folder = try Sys.openFolder(name, in: parent)
-    for entry in try FolderStream.all(of: folder.raw) {
-      let stat = try Sys.stat(entry.name, in: folder)
-      if stat.isFolder {
-        if try remove(file, below: entry.name, in: folder.raw) { return true }
-      } else if FileIdentity(stat) == file {
-        try Sys.unlink(entry.name, in: folder)
-        return true
+  private func remove(_ file: FileIdentity, below name: FileName) throws(Errno) -> Bool {
+    var isFound = false
+    let top = SharedDescriptor(try Sys.openFolder(name, in: root.descriptor))
+    _ = try FolderCursor.walk(from: top) { error in
+      error == .noSuchFileOrDirectory
+    } _: { cursor throws(Errno) in
+      var folders: [FileName] = []
+      for entry in try FolderStream.all(of: cursor.folder) {
+        let stat = try Sys.stat(entry.name, in: cursor.folder)
+        if stat.isFolder {
+          folders.append(entry.name)
+        } else if FileIdentity(stat) == file {
+          try Sys.unlink(entry.name, in: cursor.folder)
+          isFound = true
+          return nil
+        }
       }
+      return folders
     }
-    return false
+    return isFound
   }
 
   /// At most as many bytes as a name may have, cut between characters.
@@ -195,25 +230,24 @@ struct Recovery {
   /// - Returns: its path, and the folder in which it is.
   static func moveToWorkspace(
     _ staged: FileName, in staging: CInt, origin: String, root: Root
-  ) throws(Errno) -> (path: String, folder: FileIdentity, isFolderNew: Bool) {
-    var isNew = false
-    let folder = try root.makeFolders(Layout.workspacePath + [Layout.recovered], owner: nil) { _ in isNew = true }
-    let identity = FileIdentity(try Sys.stat(folder))
+  ) throws(Errno) -> (path: String, folder: RecoveredFolder) {
+    let recovered = try RecoveredFolder.open(in: root)
     let file = try Sys.openPath(staged, in: staging)
-    Staging.removeOrigin(of: file.raw)
-    try? Sys.removeExtendedAttribute(Layout.failureAttribute, of: file)
     // It stays as long as what was put there today, however old the tool that wrote it said it was.
     let now = timespec(tv_sec: 0, tv_nsec: Int(lx_UTIME_NOW))
     try Sys.setTimes(file, now, now)
     // The number keeps it apart from others that were going to the same place.
     let target = FileName(clipped("\(Origin.label(of: staged))-" + origin.split(separator: "/").joined(separator: "-")))
-    try Sys.rename(staged, in: staging, to: target, in: folder, flags: lx_RENAME_NOREPLACE)
-    try Sys.synchronize(folder)
-    return (Layout.path(Layout.workspacePath + [Layout.recovered, target]), identity, isNew)
+    try Sys.rename(staged, in: staging, to: target, in: recovered.folder, flags: lx_RENAME_NOREPLACE)
+    // Not before: where there is no room for the name, it stays what it was.
+    Staging.removeOrigin(of: file.raw)
+    try? Sys.removeExtendedAttribute(Layout.failureAttribute, of: file)
+    try Sys.synchronize(recovered.folder)
+    return (Layout.path(Layout.workspacePath + [recovered.name, target]), recovered)
   }
 
   private func moveToWorkspace(_ name: FileName, _ origin: String) throws(Errno) {
-    let (target, _, _) = try Self.moveToWorkspace(name, in: staging.raw, origin: origin, root: root)
+    let (target, _) = try Self.moveToWorkspace(name, in: staging.raw, origin: origin, root: root)
     refusals.add(
       operation: "recover", path: origin, errno: .ioError,
       advice: "was cut off while being written; what there is of it is \(target)")

@@ -138,11 +138,17 @@ package final class Staging: Sendable {
 
   // MARK: The origin, on record
 
-  /// Where a staged file is to go, if that is not where it was to go when it was made.
-  package static func setOrigin(_ origin: Origin, of descriptor: CInt) { _ = record(origin.text, on: descriptor) }
-
-  private static func record(_ text: String, on descriptor: CInt) -> Bool {
+  /// Where a staged file is to go, if that is not where it was to go when it was made. Whatever the file's mode says: what
+  /// it had there before would be taken for its origin.
+  package static func setOrigin(_ origin: Origin, of descriptor: CInt) {
     // Without extended attributes a cut-off file is still found, under its number.
+    try? Sys.asOwner(of: descriptor) { () throws(Errno) in
+      try Sys.setExtendedAttribute(Layout.originAttribute, of: descriptor, to: Array(origin.text.utf8))
+    }
+  }
+
+  /// The same at a close, where whoever cannot have a record is synchronised.
+  private static func record(_ text: String, on descriptor: CInt) -> Bool {
     (try? Sys.setExtendedAttribute(Layout.originAttribute, of: descriptor, to: Array(text.utf8))) != nil
   }
 
@@ -158,7 +164,8 @@ package final class Staging: Sendable {
   ) -> Bool { origin(of: descriptor, named: name).size != nil }
 
   package static func removeOrigin(of descriptor: borrowing some DescriptorReference & ~Copyable) {
-    // Absent where the file system has no extended attributes.
+    // Absent where the file system has no extended attributes. It means nothing but on a staged file, which gets its own:
+    // an ordinary user's file of mode 0444 keeps it.
     try? Sys.removeExtendedAttribute(Layout.originAttribute, of: descriptor)
   }
 }

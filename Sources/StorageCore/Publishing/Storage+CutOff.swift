@@ -27,30 +27,47 @@ extension Storage {
         )
         return
       }
-      // Whoever removes it there is to find it booked.
-      let target = try sizes.holding(file) { () throws(Errno) in
+      let advice = try sizes.holding(file) { () throws(Errno) in
         let held = SharedDescriptor(try Sys.openPath(staged, in: staging.folder))
         let size = observer?.openSize(file) ?? Int64(stat.st_size)
-        let (target, recovered, isNew) = try Recovery.moveToWorkspace(
-          staged, in: staging.folder.raw, origin: path, root: root)
+        let recovered = putIntoWorkspace(staged, in: staging.folder.raw, origin: path)
         pending.remove(name, in: folder)
         pending.forgetFailure(staged, held)
         // What it is called now it was never called by whoever has it.
         _ = observer?.unlinked(file, held, by: .cutOff)
+        // Whoever removes it there is to find it booked.
         let tally = Tally(size: size, count: 1)
         ledger.record(Tally() - tally, to: account, in: nil)
-        ledger.record(tally, to: .temp, in: recovered)
-        if isNew {
-          // Somebody may have looked for it in vain.
-          let workspace = FileIdentity(try Sys.stat(try root.openFolder(Layout.workspacePath)))
-          observer?.changed(Layout.recovered, in: workspace)
-        }
-        return target
+        if let folder = recovered.folder { ledger.record(tally, to: .temp, in: folder) }
+        return recovered.advice
       }
       observer?.changed(name, in: folder)
-      refusals.add(
-        operation: "close", path: path, errno: .ioError,
-        advice: "could not be written whole; what there is of it is \(target)")
+      refusals.add(operation: "close", path: path, errno: .ioError, advice: advice)
+    }
+  }
+
+  /// Where that fails, as on a disk that is full to the last block, the file stays staged for the next start: half an image
+  /// is not to be seen under its name.
+  ///
+  /// - Returns: the folder in which it is; `nil` where it stays.
+  private func putIntoWorkspace(
+    _ staged: FileName, in staging: CInt, origin: String
+  ) -> (folder: FileIdentity?, advice: String) {
+    do throws(Errno) {
+      let (target, recovered) = try Recovery.moveToWorkspace(staged, in: staging, origin: origin, root: root)
+      if recovered.isNew {
+        // Somebody may have looked for it in vain.
+        let workspace = FileIdentity(try Sys.stat(try root.openFolder(Layout.workspacePath)))
+        observer?.changed(recovered.name, in: workspace)
+      }
+      return (
+        FileIdentity(try Sys.stat(recovered.folder)), "could not be written whole; what there is of it is \(target)"
+      )
+    } catch {
+      return (
+        nil,
+        "could not be written whole, and what there is of it could not be put into the workspace (\(error)); the next mount does that"
+      )
     }
   }
 }

@@ -29,6 +29,10 @@ public final class RefusalLog: Sendable {
     }
   }
 
+  /// Bytes of a path in a line, and of a sentence, which may have one in it.
+  static let longestPath = 1024
+  static let longestAdvice = 2048
+
   /// Keeps `limit` lines.
   public init(limit: Int = 1000) {
     self.limit = limit
@@ -50,6 +54,8 @@ public final class RefusalLog: Sendable {
 
   /// Adds a line. `operation` is the name of the system call, `path` is relative to the mount.
   public func add(operation: String, path: String, errno: Errno, advice: String) {
+    // Folders lie as deep as anybody makes them.
+    let (path, advice) = (path.clipped(to: Self.longestPath), advice.clipped(to: Self.longestAdvice))
     let line = "\(Clock.timestamp()) \(operation) \(Self.oneLine(path)) \(errno.symbol) \(Self.oneLine(advice))\n"
     state.withLock { ring in
       ring.add(line, limit: limit)

@@ -12,6 +12,9 @@ package enum Clock {
     return nanoseconds(value)
   }
 
+  /// Whether a moment (seconds since 1970) can have been the time of day: a year of four digits.
+  static func canBe(_ moment: Int64) -> Bool { (0...253_402_300_799).contains(moment) }
+
   /// Nanoseconds between 1970 and a moment. What lies further away than 292 years, as anybody may say of a file, is as far.
   package static func nanoseconds(_ moment: timespec) -> Int64 {
     let (seconds, isFar) = Int64(moment.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)

@@ -96,6 +96,13 @@ package enum Sys {
     return try open(name, in: folder, O_RDONLY | O_DIRECTORY)
   }
 
+  /// The folder that has this one. It may be anywhere, since this one may have been moved: the caller knows by its identity
+  /// whether it is one that it has been in.
+  static func openParent(of folder: SharedDescriptor) throws(Errno) -> Descriptor {
+    let raw = try retrying { () -> CInt in lx_openat(folder.raw, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0) }
+    return Descriptor(owning: raw)
+  }
+
   /// A second, independent opening of the same file.
   @inline(never)
   package static func reopen(_ descriptor: borrowing some DescriptorReference & ~Copyable, _ flags: CInt) throws(Errno)

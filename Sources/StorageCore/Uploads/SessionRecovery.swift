@@ -10,8 +10,8 @@ struct SessionRecovery {
   let root: Root
   let dataFolder: SharedDescriptor
   let refusals: RefusalLog
-  /// The page cache still holds what was written: the last run ended in this boot of the machine.
-  let sameBoot: Bool
+  /// The page cache still holds what the last run wrote.
+  let isCacheKept: Bool
   /// What open chunks that have no name yet have of the data files, by session.
   let chunksInUse: [FileName: [Range<Int64>]]
 
@@ -100,7 +100,7 @@ struct SessionRecovery {
     let size = Int64(stat.st_size)
     let file = try Sys.open(name, in: folder, O_RDONLY)
     guard let place = try ChunkPlace.noted(on: file) else { return ChunkSet.Chunk(name: name, size: size) }
-    if size == 0 || (hasData && (sameBoot || data.holds(place, size: size))) {
+    if size == 0 || (hasData && (isCacheKept || data.holds(place, size: size))) {
       return ChunkSet.Chunk(name: name, size: size, place: place.start)
     }
     try Sys.unlink(name, in: folder)

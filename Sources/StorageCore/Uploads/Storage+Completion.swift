@@ -80,7 +80,7 @@ extension Storage {
     do throws(StorageError) {
       let assembly = try Assembly(chunks, of: session, in: folder, for: path, by: credentials, staging: staging)
       do throws(StorageError) {
-        let record = try assembly.check(against: request, path: path, chunks: chunks.count)
+        let record = try assembly.check(against: request, path: path, chunks: chunks.count) { isAbandoned }
         let late = try publish(assembly, as: path, request, owner, record, in: folder)
         if let late { return (record, UnfinishedCompletion(chunks: chunks, failure: late)) }
         finish(session, record, folder, identity, chunks)

@@ -16,72 +16,110 @@ struct UsageCounter {
   /// Asked between folders; true ends the count early.
   let isCancelled: () -> Bool
 
+  /// Nanoseconds after which a count goes on that had no descriptors.
+  private static let pause: UInt32 = 100_000
+
   /// Whether the count came to its end.
   func run() -> Bool {
     while !isCancelled() {
-      var found = 0
-      let moves = ledger.moves
-      for area in Area.allCases {
-        visit(area.folderName, in: root) { user, users in
-          guard case .user? = try? Place.area(area).child(user) else { return }
-          ledger.userFolderAppeared(user, in: area)
-          visit(user, in: users) { year, years in
-            visit(year, in: years) { month, months in
-              found += count(month, in: months) { name in
-                switch try? Place.month(area).child(name) {
-                case .image: .user(area, user)
-                // A copying tool's temporary file, left there before it was mounted.
-                case .work: .temp
-                default: nil
-                }
+      do throws(Errno) {
+        let moves = ledger.moves
+        if try countAreas() + countTemp() == 0, ledger.moves == moves { return !isCancelled() }
+      } catch {
+        // What could not be opened for want of descriptors is there, and is to be counted.
+        usleep(Self.pause)
+      }
+    }
+    return false
+  }
+
+  /// Returns how many folders were new.
+  private func countAreas() throws(Errno) -> Int {
+    var found = 0
+    for area in Area.allCases {
+      try visit(area.folderName, in: root) { user, users throws(Errno) in
+        guard case .user? = try? Place.area(area).child(user) else { return }
+        ledger.userFolderAppeared(user, in: area)
+        try visit(user, in: users) { year, years throws(Errno) in
+          try visit(year, in: years) { month, months throws(Errno) in
+            guard let folder = try open(month, in: months) else { return }
+            found += try count(folder) { name in
+              switch try? Place.month(area).child(name) {
+              case .image: .user(area, user)
+              // A copying tool's temporary file, left there before it was mounted.
+              case .work: .temp
+              default: nil
               }
             }
           }
         }
       }
-      visit("temp", in: root) { name, folder in found += countTree(name, in: folder, below: ["temp"]) }
-      if found == 0, ledger.moves == moves { return !isCancelled() }
     }
-    return false
-  }
-
-  /// Calls `body` for each folder in `name`. One that vanished meanwhile has nothing to count.
-  private func visit(_ name: FileName, in parent: CInt, _ body: (FileName, CInt) -> Void) {
-    guard !isCancelled(), let folder = try? Sys.openFolder(name, in: parent),
-      let entries = try? FolderStream.all(of: folder.raw)
-    else { return }
-    for entry in entries where entry.type == UInt8(DT_DIR) || entry.type == UInt8(DT_UNKNOWN) {
-      body(entry.name, folder.raw)
-    }
-  }
-
-  /// Counts a folder and all below it; returns how many folders were new.
-  ///
-  /// - Parameter path: what leads to it.
-  private func countTree(_ name: FileName, in parent: CInt, below path: [FileName]) -> Int {
-    let isSession = path == Layout.uploadsPath
-    var found = count(name, in: parent) { file in
-      // A result that has not taken its place yet; it is booked when it does.
-      isSession && file == Layout.completing ? nil : .temp
-    }
-    visit(name, in: parent) { child, folder in found += countTree(child, in: folder, below: path + [name]) }
     return found
   }
 
-  /// Counts the files of one folder, if that was not done before.
+  /// Counts what is below `temp`, as deep as it goes; returns how many folders were new.
+  private func countTemp() throws(Errno) -> Int {
+    guard let top = try open("temp", in: root) else { return 0 }
+    var found = 0
+    let isWhole = try FolderCursor.walk(from: top) { error in
+      !error.isWantOfDescriptors
+    } _: { cursor throws(Errno) in
+      guard !isCancelled() else { return nil }
+      if cursor.depth > 0 {
+        let isSession = cursor.depth == 2 && ["temp"] + cursor.names.prefix(1) == Layout.uploadsPath
+        found += try count(cursor.folder) { file in
+          // A result that has not taken its place yet; it is booked when it does.
+          isSession && file == Layout.completing ? nil : .temp
+        }
+      }
+      return try folders(in: cursor.folder)
+    }
+    return isWhole ? found : found + 1
+  }
+
+  /// Calls `body` for each folder in `name`. One that vanished meanwhile has nothing to count.
+  private func visit(
+    _ name: FileName, in parent: CInt, _ body: (FileName, CInt) throws(Errno) -> Void
+  ) throws(Errno) {
+    guard !isCancelled(), let folder = try open(name, in: parent) else { return }
+    for child in try folders(in: folder) { try body(child, folder.raw) }
+  }
+
+  /// `nil` where it cannot be opened: there is no folder of that name, or nobody can look into it.
+  private func open(_ name: FileName, in parent: CInt) throws(Errno) -> SharedDescriptor? {
+    do throws(Errno) {
+      return SharedDescriptor(try Sys.openFolder(name, in: parent))
+    } catch {
+      if error.isWantOfDescriptors { throw error }
+      return nil
+    }
+  }
+
+  private func entries(in folder: SharedDescriptor) throws(Errno) -> [FolderEntry] {
+    do throws(Errno) {
+      return try FolderStream.all(of: folder)
+    } catch {
+      if error.isWantOfDescriptors { throw error }
+      return []
+    }
+  }
+
+  private func folders(in folder: SharedDescriptor) throws(Errno) -> [FileName] {
+    try entries(in: folder).filter { $0.type == UInt8(DT_DIR) || $0.type == UInt8(DT_UNKNOWN) }.map(\.name)
+  }
+
+  /// Counts the files of one folder, if that was not done before; returns how many folders were new.
   ///
   /// - Parameter account: what a file is counted under; `nil` where it is none of ours.
-  private func count(_ name: FileName, in parent: CInt, as account: (FileName) -> Account?) -> Int {
-    guard !isCancelled(), let folder = try? Sys.openFolder(name, in: parent),
-      let stat = try? Sys.stat(folder)
-    else { return 0 }
+  private func count(_ folder: SharedDescriptor, as account: (FileName) -> Account?) throws(Errno) -> Int {
+    guard !isCancelled(), let stat = try? Sys.stat(folder) else { return 0 }
     let identity = FileIdentity(stat)
     guard !ledger.hasCounted(identity) else { return 0 }
-    gate.still {
-      let entries = (try? FolderStream.all(of: folder.raw)) ?? []
+    try gate.still { () throws(Errno) in
       var tallies: [Account: Tally] = [:]
       var linked: Set<FileIdentity> = []
-      for entry in entries where entry.type == UInt8(DT_REG) || entry.type == UInt8(DT_UNKNOWN) {
+      for entry in try entries(in: folder) where entry.type == UInt8(DT_REG) || entry.type == UInt8(DT_UNKNOWN) {
         guard let account = account(entry.name), let stat = try? Sys.stat(entry.name, in: folder), stat.isRegularFile
         else { continue }
         let file = FileIdentity(stat)

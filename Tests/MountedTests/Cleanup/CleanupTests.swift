@@ -41,6 +41,41 @@ struct CleanupTests {
     try m.expectStatsAsWalked(sourceLocation: sourceLocation)
   }
 
+  @Test("Folders within folders, as deep as anybody makes them, are counted and go", .needs("python3"))
+  func deep() throws {
+    try withoutMount { m in
+      try m.mount()
+      try m.unmount()
+      try m.python(
+        #"""
+        os.unlink(R + "/.mammofs/usage.json")
+        os.chdir(R + "/temp/processing")
+        for _ in range(18_000):
+            os.mkdir("d")
+            os.chdir("d")
+        put("file", b"123")
+        os.utime("file", (1_600_000_000, 1_600_000_000))
+        for _ in range(18_000):
+            os.utime(".", (1_600_000_000, 1_600_000_000))
+            os.chdir("..")
+        """#)
+      try m.mount()
+      try m.python(
+        #"""
+        first = server()
+        try:
+            assert poll(lambda: not os.path.exists(R + "/temp/processing/d"), 60)
+            assert os.listdir(M + "/temp/processing") == []
+            assert poll(lambda: b"counting" not in get(M + "/.stats"), 30)
+            assert server() == first
+            assert get(M + "/.errors") == b"", get(M + "/.errors")
+        finally:
+            subprocess.run(["rm", "-rf", R + "/temp/processing/d"])
+        """#, seconds: 120)
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test("A file of the workspace that is open is in use, whoever else has closed it", .needs("python3"))
   func closedByChild() throws {
     try withMount { m in

@@ -61,6 +61,100 @@ struct OrdinaryUserTests {
     }
   }
 
+  @Test("What nobody may write is put in order like the rest: whole after a kill, taken off its name where it is torn")
+  func unwritableAfterDeath() throws {
+    try withoutMount { m in
+      try Files.write(Bytes.pattern(100_000), to: m.beside("in.dcm"))
+      try m.shPrivately(
+        #"""
+        cd "$U"
+        month=images/user-7/2026/11
+        ended() {
+          server=$(sed -n 's/^process //p' root/.mammofs/lock)
+          supervisor=$(sed 's/.*) . //; s/ .*//' "/proc/$server/stat")
+          kill -KILL "$supervisor"
+          kill -KILL "$server"
+          while kill -0 "$server" 2> /dev/null; do :; done
+        }
+        copied() {
+          user bash -ec 'mkdir -p mnt/'$month'; for name; do
+            cp "$D/in.dcm" mnt/'$month'/$name; done; chmod 444 mnt/'$month'/?; chmod 0 mnt/'$month'/0*' - "$@"
+        }
+        user "$B" mount mnt --root root
+        copied a 0a
+        ended
+        user "$B" mount mnt --root root
+        user test ! -s mnt/.errors
+        test -z "$(ls root/.mammofs/staging)"
+        cmp "$D/in.dcm" "root/$month/a"
+        test "$(stat -c %a root/$month/a root/$month/0a | xargs)" = '444 0'
+        copied b 0b c d
+        ended
+        # What a power cut leaves of three of them, one of which the server may not look at.
+        for name in b 0b d; do
+          truncate -s 4096 "root/$month/$name"
+          truncate -s 100000 "root/$month/$name"
+        done
+        sed -i 's/^boot .*/boot 00000000-0000-0000-0000-000000000000/' root/.mammofs/lock
+        chown root "root/$month/d"
+        user "$B" mount mnt --root root
+        test "$(ls root/.mammofs/staging | wc -l)" = 1
+        test "$(ls root/$month | xargs)" = '0a a c d'
+        test "$(ls root/temp/processing/recovered | wc -l)" = 2
+        test "$(stat -c %a root/temp/processing/recovered/* | sort | xargs)" = '0 444'
+        cmp "$D/in.dcm" "root/$month/c"
+        test "$(user cat mnt/.errors | wc -l)" = 3
+        user "$B" unmount mnt
+        chown 65534 "root/$month/d"
+        user "$B" mount mnt --root root
+        test -z "$(ls root/.mammofs/staging)"
+        test "$(ls root/$month | xargs)" = '0a a c'
+        test "$(ls root/temp/processing/recovered | wc -l)" = 3
+        user "$B" unmount mnt
+        """#)
+    }
+  }
+
+  @Test("Chunks and images that nobody may write can be deleted and replaced, and have their digests")
+  func unwritable() throws {
+    try withoutMount { m in
+      try m.shPrivately(
+        #"""
+        cd "$U"
+        user "$B" mount mnt --root root
+        user bash -ec '
+          mkdir -p mnt/images/user-7/2026/11 mnt/temp/uploads/s
+          cd mnt/temp/uploads/s
+          for name in 0 1 2 3; do echo "chunk $name" > chunk_$name; done
+          chmod 444 chunk_*
+          chmod 0 chunk_1
+          getfattr --only-values -n user.mammofs.place "$U/root/temp/uploads/s/chunk_0"
+          rm -f chunk_0 chunk_1
+          echo new > .new
+          mv -f .new chunk_2
+          test "$(cat chunk_2)" = new
+          test "$(ls -A | xargs)" = "chunk_2 chunk_3"
+          cd "$U"
+          rm -rf mnt/temp/uploads/s
+          test ! -e root/.mammofs/uploads/s
+          cd mnt/images/user-7/2026/11
+          echo image > a
+          chmod 444 a
+          for attempt in {1..200}; do
+            if getfattr --only-values -n user.mammofs.sha256 a > "$U/digest" 2> /dev/null; then break; fi
+            sleep 0.1
+          done
+          test "$(cat "$U/digest")" = "$(sha256sum < a | cut -c 1-64)"
+          test "$(stat -c %a a "$U/root/images/user-7/2026/11/a" | xargs)" = "444 444"
+          cat "$U/mnt/.errors"
+          test ! -s "$U/mnt/.errors"
+          rm -f a
+        '
+        user "$B" unmount mnt
+        """#)
+    }
+  }
+
   @Test("A user's own dead mount is cleared and can be unmounted")
   func dead() throws {
     try withoutMount { m in

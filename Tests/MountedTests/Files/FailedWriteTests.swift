@@ -115,6 +115,39 @@ struct FailedWriteTests {
     }
   }
 
+  @Test(
+    "half an image is not seen under its name, also where it cannot be put away before the next mount",
+    .needs("strace"))
+  func noRoomForName() throws {
+    try withSmallDisk { m in
+      try m.python(
+        Self.filling + "\n" + #"""
+          path = month + "/a.dcm"
+          fill_but(11)
+          file = new(path)
+          os.write(file, b"x" * 100000)
+          free(); fill()
+          refused(errno.ENOSPC, os.write, file, bytes(100000))
+          full = traced(server(), "-o", "/dev/null", "-e", "trace=renameat2", "-e", "inject=renameat2:error=ENOSPC")
+          refused(errno.ENOSPC, os.close, file)
+          assert poll(lambda: not os.path.exists(path)), "half an image under its name"
+          assert os.listdir(month) == [], os.listdir(month)
+          full.terminate(); full.wait()
+          assert "the next mount does that" in get(M + "/.errors").decode()
+          """#)
+      try m.expectStatsAsWalked()
+      try m.remount()
+      try m.python(
+        #"""
+        recovered = M + "/temp/processing/recovered"
+        assert poll(lambda: os.path.exists(recovered))
+        [name] = os.listdir(recovered)
+        assert get(f"{recovered}/{name}")[:100000] == b"x" * 100000
+        """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test("a new file does not get its name by the close of another who has it open", arguments: ["image", "chunk"])
   func secondOpen(kind: String) throws {
     try withSmallDisk { m in

@@ -45,6 +45,32 @@ struct DigestTests {
     }
   }
 
+  @Test("An enormous file keeps neither the others from theirs nor the mount from ending")
+  func enormous() throws {
+    try withMount { m in
+      try m.python(
+        Self.prelude + #"""
+          put(month + "/enormous.dcm")
+          os.truncate(month + "/enormous.dcm", 8 << 40)
+          def ticks():
+              used = 0
+              for thread in os.listdir(f"/proc/{server()}/task"):
+                  text = open(f"/proc/{server()}/task/{thread}/stat").read()
+                  if "(digests-idle)" in text: used += int(text.rsplit(")", 1)[1].split()[11])
+              return used
+          # It is being read.
+          assert poll(lambda: ticks() > 20, 60)
+          put(month + "/small.dcm", b"small")
+          given(month + "/small.dcm")
+          assert b'"pending": 1' in get(M + "/.stats")
+          """#)
+      let begin = ContinuousClock.now
+      try m.unmount()
+      #expect(ContinuousClock.now - begin < .seconds(10))
+      #expect(try Files.text(m.stored(".mammofs/digests.json")).contains("enormous.dcm"))
+    }
+  }
+
   @Test("What waited for its own when the server was stopped gets it from the next", arguments: ["unmount", "upgrade"])
   func waited(by: String) throws {
     try withMount { m in

@@ -4,6 +4,38 @@ import Testing
 /// Why a completion is refused, and that it changes nothing.
 @Suite("A refused completion", .mounting, .timeLimit(.minutes(5)))
 struct MarkerRefusalTests {
+  @Test("A check that would take hours ends with the mount", .needs("python3"), arguments: ["umount", "signal"])
+  func enormous(by: String) throws {
+    try withMount { m in
+      try m.python(
+        #"""
+        session, process = M + "/temp/uploads/s", server()
+        os.mkdir(session)
+        put(session + "/chunk_0")
+        os.truncate(session + "/chunk_0", 8 << 40)
+        def complete():
+            put(session + "/.complete", b'{"path": "temp/processing/a", "sha256": "' + b"0" * 64 + b'"}')
+        if os.fork() == 0:
+            os.setsid()
+            try: complete()
+            finally: os._exit(0)
+        def ticks(): return int(open(f"/proc/{process}/stat").read().rsplit(")", 1)[1].split()[11])
+        begin = ticks()
+        assert poll(lambda: ticks() > begin + 30, 60)
+        if os.environ["BY"] == "umount": subprocess.run(["umount", "-f", M], stderr=subprocess.DEVNULL)
+        else: os.kill(process, signal.SIGTERM)
+        def has_ended():
+            try: return open(f"/proc/{process}/stat").read().rsplit(")", 1)[1].split()[0] == "Z"
+            except (FileNotFoundError, ProcessLookupError): return True
+        assert poll(has_ended, 30)
+        """#, ["BY": by])
+      if m.isMounted { try m.sh("umount -l \"$M\"") }
+      try m.mount()
+      #expect(Files.exists(m["temp/uploads/s/chunk_0"]))
+      #expect(!Files.exists(m["temp/uploads/s/.complete"]))
+    }
+  }
+
   private static let target = "images/user-7/2026/11/a.dcm"
 
   @Test("A chunk is missing, or their number differs: ENODATA; repaired, the marker works")

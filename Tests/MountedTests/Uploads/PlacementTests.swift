@@ -67,6 +67,56 @@ struct PlacementTests {
     }
   }
 
+  @Test("A chunk whose place would lie further away than a file reaches is taken all the same")
+  func farAway() throws {
+    try withMount { m in
+      try m.python(
+        Self.uploads + #"""
+
+          # The largest file of ext4 ends within the third; the others lie behind it.
+          put(session + "/chunk_0")
+          os.truncate(session + "/chunk_0", 2**30 - 1)
+          for index, n in ((20_000, 6), (1_000_000, 6), (16_384, 100_000)): put(f"{session}/chunk_{index}", b"x" * n)
+          with open(session + "/chunk_20000", "ab") as file: file.write(b"more")
+          assert get(session + "/chunk_20000") == b"xxxxxxmore"
+          assert get(session + "/chunk_1000000") == b"xxxxxx"
+          assert get(session + "/chunk_16384") == b"x" * 100_000
+          # Its size was guessed from two others.
+          os.mkdir(M + "/temp/uploads/t")
+          for index, n in ((9, 50_000), (8, 50_000), (400_000_000, 2)): put(f"{M}/temp/uploads/t/chunk_{index}", b"x" * n)
+          assert get(M + "/temp/uploads/t/chunk_400000000") == b"xx"
+          assert get(M + "/.errors") == b"", get(M + "/.errors")
+          shutil.rmtree(session)
+          assert os.listdir(R + "/.mammofs/uploads") in ([], ["t"])
+          """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
+  @Test("A chunk that could not be moved to its place leaves nothing there", .needs("strace"))
+  func moveRefused() throws {
+    try withMount { m in
+      try m.python(
+        Self.uploads + #"""
+
+          # The place of the later one is known once the first is there; neither can be noted.
+          tracer = traced(
+              server(), "-o", "/dev/null", "-e", "trace=fsetxattr", "-e", "inject=fsetxattr:error=ENOSPC")
+          send(1)
+          send(0)
+          assert poll(lambda: b" ENOSPC " in get(M + "/.errors"))
+          tracer.terminate()
+          tracer.wait()
+          # But for parts of blocks.
+          assert os.stat(data).st_blocks < 64, os.stat(data).st_blocks
+          for i in (0, 1): assert get(f"{session}/chunk_{i}") == chunk(i)
+          os.makedirs(M + "/images/user-7/2026/11")
+          complete([chunk(0), chunk(1)])
+          """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
   @Test("Whoever has a chunk open when it is removed or replaced goes on with what it had, and spoils no other")
   func open() throws {
     try withMount { m in

@@ -1,5 +1,9 @@
 import Glibc
+import Synchronization
+import SystemPackage
 import Testing
+
+import struct Crypto.SHA256
 
 @testable import StorageCore
 
@@ -88,6 +92,52 @@ struct DigestQueueTests {
     #expect(!queue.isAwaited(entry(1).file))
   }
 
+  @Test("goes on with a long file when the others had their turn, unless it has changed")
+  func putBack() throws {
+    var queue = DigestQueue()
+    _ = queue.add(entry(1), at: 0)
+    _ = queue.add(entry(2), at: 0)
+    let first = queue.take(at: DigestQueue.delay)
+    var long = try #require(first)
+    #expect(long == entry(1) && long.progress == nil)
+    long.progress = DigestQueue.Progress(HashProgress(), of: Glibc.stat())
+    queue.putBack(long, at: DigestQueue.delay)
+    queue.finish()
+    #expect(queue.take(at: DigestQueue.delay) == entry(2))
+    queue.finish()
+    let second = queue.take(at: DigestQueue.delay)
+    let again = try #require(second)
+    #expect(again == entry(1) && again.progress === long.progress)
+    // Somebody opens it for writing, and closes it again.
+    _ = queue.drop(entry(1).file)
+    queue.putBack(again, at: DigestQueue.delay)
+    queue.finish()
+    #expect(queue.count == 0 && queue.take(at: .max) == nil)
+    _ = queue.add(entry(1), at: 0)
+    let anew = queue.take(at: .max)
+    #expect(anew == entry(1) && anew?.progress == nil)
+  }
+
+  @Test("has a file once, however often it is noted")
+  func notedOften() {
+    var queue = DigestQueue()
+    for now in 0..<UInt64(10_000) {
+      _ = queue.add(entry(1), at: now)
+      _ = queue.drop(entry(1).file)
+      _ = queue.add(entry(1), at: now)
+    }
+    #expect(queue.count == 1 && queue.noted == 1)
+    #expect(queue.take(at: DigestQueue.delay) == nil)
+    #expect(queue.noted == 1)
+    #expect(queue.take(at: DigestQueue.delay + 10_000) == entry(1))
+    #expect(queue.noted == 0)
+    for inode in 0..<UInt64(5 * DigestQueue.limit) {
+      _ = queue.add(entry(inode), at: 0)
+      _ = queue.drop(entry(inode).file)
+    }
+    #expect(queue.count == 1 && queue.noted <= 2 * DigestQueue.limit + 1)
+  }
+
   @Test("takes so many and no more")
   func limit() {
     var queue = DigestQueue()
@@ -96,5 +146,66 @@ struct DigestQueueTests {
     let isTakenAgain = queue.add(entry(5), at: 0)
     #expect(!isTaken && isTakenAgain)
     #expect(queue.count == DigestQueue.limit)
+  }
+}
+
+@Suite("A hash of a file")
+struct HashTests {
+  private static let mebibyte = 1 << 20
+
+  @Test(
+    "is of its bytes, whether it has holes or not, at one go or in turns", arguments: [1 << 20, 3 << 20, Int64.max])
+  func holes(limit: Int64) throws {
+    try TemporaryRoot.with { root in
+      let storage = try root.storage()
+      for data in [[], [0], [0, 5], [2, 9], [4], [15]] {
+        for size in [0, 1, 9 * Self.mebibyte + 4097, 16 * Self.mebibyte] {
+          try root.plant("file", [])
+          #expect(truncate(root["file"], size) == 0)
+          let file = SharedDescriptor(try Sys.open("file", in: Sys.openFile(root.path), O_RDWR))
+          for piece in data where piece * Self.mebibyte + 5000 < size {
+            try Sys.writeAll(file, at: Int64(piece * Self.mebibyte + 4096), [1, 2, 3])
+          }
+          let expected = Array(SHA256.hash(data: try root.bytes("file")))
+          var told: Int64 = 0
+          let hasher = FileHasher(isCancelled: { false })
+          var progress = HashProgress()
+          while progress.offset < size {
+            #expect(try hasher.advance(&progress, of: file, to: Int64(size), limit: limit))
+            #expect(progress.offset - told <= limit)
+            told = progress.offset
+          }
+          #expect(progress.sha256 == expected && progress.offset == size, "\(data) in \(size)")
+          #expect(try hasher.sha256(of: file, size: Int64(size)) == expected)
+        }
+      }
+      try storage.close()
+    }
+  }
+
+  @Test("ends where the file does, and in the middle of a hole when it is to")
+  func ends() throws {
+    try TemporaryRoot.with { root in
+      let storage = try root.storage()
+      try root.plant("file", [1, 2, 3])
+      let file = SharedDescriptor(try Sys.open("file", in: Sys.openFile(root.path), O_RDWR))
+      let hasher = FileHasher(isCancelled: { false })
+      #expect(try hasher.sha256(of: file, size: 1 << 40) == Array(SHA256.hash(data: [1, 2, 3])))
+      #expect(truncate(root["file"], 1 << 43) == 0)
+      let pieces = Counter()
+      let stopped = FileHasher(isCancelled: { pieces.next() > 10 })
+      #expect(try stopped.sha256(of: file, size: 1 << 43) == nil)
+      try storage.close()
+    }
+  }
+
+  private final class Counter: Sendable {
+    private let value = Mutex(0)
+    func next() -> Int {
+      value.withLock { value in
+        value += 1
+        return value
+      }
+    }
   }
 }

@@ -66,6 +66,48 @@ struct VerificationTests {
     }
   }
 
+  @Test("by the server passes over a file that two servers had no time to read, and the next one tells")
+  func passedOver() throws {
+    try TemporaryRoot.with { root in
+      let (first, long) = ("images/user-1/2026/01/a.dcm", "images/user-1/2026/01/b.dcm")
+      try root.plant(first, [1])
+      try root.plant(long, [])
+      #expect(truncate(root[long], 8 << 40) == 0)
+      for path in [first, long] {
+        let digest = Digest(sha256: Array(SHA256.hash(data: try root.bytes(first))), of: try root.stat(path))
+        try digest.write(to: Sys.openFile(root[path]))
+      }
+      let storage = try root.storage()
+      storage.digests.start(storage)
+      let folder = SharedDescriptor(try Sys.openFile(root[".mammofs"]))
+      var options = ScrubOptions()
+      options.interval = 0.01
+      func serve(until condition: () throws -> Bool) rethrows {
+        let scrub = Scrub(storage: storage, options: options)
+        let end = ContinuousClock.now + .seconds(20)
+        scrub.start()
+        while try !condition(), ContinuousClock.now < end { usleep(1000) }
+        scrub.stop()
+      }
+      var kept = Scrub.Kept()
+      // Some may end before they have come to it.
+      for server in 1...100 where kept.passedOver == nil {
+        var looks = 0
+        serve {
+          looks += 1
+          return looks > 50
+        }
+        kept = Scrub.Kept.load(from: folder)
+        if server == 1 { #expect(kept.passedOver == nil) }
+      }
+      #expect(kept.passedOver == long && kept.pass?.after == long)
+      serve { String(decoding: storage.refusals.text, as: UTF8.self).contains(" scrub \(long) EINTR ") }
+      #expect(String(decoding: storage.refusals.text, as: UTF8.self).split(separator: "\n").count == 1)
+      storage.digests.stop(storage)
+      try storage.close()
+    }
+  }
+
   @Test("finds bytes that changed behind everybody's back, and a file that was cut, and leaves them as they are")
   func damage() throws {
     try withImages { root, storage throws in

@@ -33,6 +33,26 @@ struct CleanupTests {
     }
   }
 
+  @Test("goes as deep as the folders do, and so does a count")
+  func deep() throws {
+    try TemporaryRoot.with { root in
+      try root.storage().close()
+      try root.remove(".mammofs/usage.json")
+      try root.withDeepTree(in: "temp/processing") { _ throws in
+        let storage = try root.storage()
+        #expect(try storage.getStorageStats().temp == Tally(size: 3, count: 1))
+        #expect(storage.cleanupTempFiles(dryRun: true).failures == [])
+        let report = storage.cleanupTempFiles()
+        #expect(report == CleanupReport())
+        let later = storage.cleanupTempFiles(at: Clock.now() + 48 * 3600)
+        #expect(later.deleted == 1 && later.bytes == 3 && later.failures == [])
+        #expect(try root.list("temp/processing") == [])
+        #expect(try storage.getStorageStats().temp == Tally())
+        try storage.close()
+      }
+    }
+  }
+
   @Test("deletes what is idle for longer than a day, and says how many files that were")
   func idle() throws {
     try withFiles { root, storage throws in

@@ -65,6 +65,47 @@ struct MadeUpStateTests {
       })
   }
 
+  @Test("a verification that cannot have come so far is none, and begins anew")
+  func verifications() throws {
+    func pass(_ change: (inout VerificationState) -> Void) -> VerificationState {
+      var state = VerificationState(folder: "", started: 1_700_000_000)
+      state.after = "images/user-1/2026/01/a.dcm"
+      state.verified = Tally(size: 1 << 50, count: 1 << 40)
+      change(&state)
+      return state
+    }
+    let impossible = [
+      pass { $0.withoutDigest = .max }, pass { $0.stale = .min }, pass { $0.given = -1 },
+      pass { $0.changing = .max - 1 }, pass { $0.verified.count = .max }, pass { $0.verified.size = -1 },
+      pass { $0.version = 2 },
+    ]
+    try TemporaryRoot.with { root in
+      let storage = try root.storage()
+      let folder = SharedDescriptor(try Sys.openFile(root[".mammofs"]))
+      let kept = KeptState<Scrub.Kept>(name: Layout.scrub)
+      func loaded(_ pass: VerificationState?, _ start: Int64?, _ end: Int64?) throws -> Scrub.Kept {
+        try kept.save(Scrub.Kept(pass: pass, lastStart: start, lastEnd: end), in: folder)
+        return Scrub.Kept.load(from: folder)
+      }
+      let good = pass { _ in }
+      #expect(try loaded(good, 1_600_000_000, 1_600_000_001).pass == good)
+      for state in impossible { #expect(try loaded(state, 1, 2).lastEnd == nil) }
+      for moment in [.max, .min, -1] as [Int64] {
+        #expect(try loaded(good, moment, nil).pass == nil)
+        #expect(try loaded(good, nil, moment).pass == nil)
+        #expect(try loaded(VerificationState(folder: "", started: moment), nil, nil).pass == nil)
+      }
+      let verification = try #require(try KeptVerification(of: storage.root))
+      try verification.save(good)
+      #expect(verification.load("") == good)
+      for state in impossible {
+        try verification.save(state)
+        #expect(verification.load("") == nil)
+      }
+      try storage.close()
+    }
+  }
+
   @Test("folders, pipes and links in place of files", arguments: ["usage.json", "staging/5", "uploads/T", "lock.old"])
   func others(name: String) throws {
     if name != "usage.json" { try started { try $0.makeFolder(".mammofs/\(name)/inside") } }

@@ -84,6 +84,56 @@ struct RecoveryTests {
     }
   }
 
+  @Test(
+    "where `recovered` is something else it is `recovered-2`, and so on",
+    arguments: ["file", "link", "dangling", "stranger"])
+  func otherFolder(what: String) throws {
+    try withPowerCut { root in
+      let name = "temp/processing/recovered"
+      func plant(_ name: String) throws {
+        switch what {
+        case "file": try root.plant(name, [9])
+        case "link": try root.makeLink(name, to: "../../images")
+        case "dangling": try root.makeLink(name, to: "nowhere")
+        default:
+          try root.makeFolder(name)
+          #expect(chown(root[name], 4321, 4321) == 0)
+        }
+      }
+      try plant(name)
+      try plant("\(name)-2")
+      try stage(root, "40", [7], origin: "images/user-7/2026/11/b.dcm")
+      try publish(root, "41", [1, 2, 3], size: 4096)
+      let storage = try root.storage()
+      #expect(!root.exists(Self.image))
+      #expect(
+        try root.list("\(name)-3") == ["40-images-user-7-2026-11-b.dcm", "41-images-user-7-2026-11-a.dcm"])
+      #expect(try root.list(".mammofs/staging") == [])
+      #expect(try root.list("images") == ["user-7"])
+      #expect(!root.exists("temp/processing/nowhere"))
+      if what == "stranger" { #expect(try root.list(name) == []) }
+      #expect(String(decoding: storage.refusals.text, as: UTF8.self).contains("\(name)-3/41-images"))
+      try storage.close()
+    }
+  }
+
+  @Test("a torn image for which there is no place loses its name, and has one after the next start")
+  func noFolder() throws {
+    try withPowerCut { root in
+      try publish(root, "41", [1, 2, 3], size: 4096)
+      for number in 1...1000 {
+        try root.plant("temp/processing/recovered" + (number == 1 ? "" : "-\(number)"), [])
+      }
+      try root.storage().close()
+      #expect(!root.exists(Self.image))
+      #expect(try root.list(".mammofs/staging") == ["41"])
+      try root.remove("temp/processing/recovered")
+      try root.storage().close()
+      #expect(!root.exists(Self.image))
+      #expect(try root.list("temp/processing/recovered").count == 1)
+    }
+  }
+
   @Test("what can be made again goes")
   func disposable() throws {
     try TemporaryRoot.with { root in
@@ -191,6 +241,19 @@ struct RecoveryTests {
       #expect(!root.exists("images/user-8/2026/11/a.dcm"))
       #expect(try root.bytes(Self.image) == [9])
       #expect(try root.list("temp/processing/recovered").count == 1)
+    }
+  }
+
+  @Test("a torn file is found though it is deep in the workspace by now")
+  func deep() throws {
+    try withPowerCut { root in
+      try publish(root, "41", [1, 2, 3], size: 4096)
+      try root.withDeepTree(in: "temp/processing") { folder throws in
+        try Sys.rename("a.dcm", in: Sys.openFile(root["images/user-7/2026/11"]), to: "a.dcm", in: folder)
+        try root.storage().close()
+        #expect(try FolderStream.all(of: folder).map(\.name) == ["file"])
+        #expect(try root.list("temp/processing/recovered").count == 1)
+      }
     }
   }
 

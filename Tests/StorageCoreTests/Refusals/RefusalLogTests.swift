@@ -1,6 +1,7 @@
-import StorageCore
 import SystemPackage
 import Testing
+
+@testable import StorageCore
 
 @Suite("The log of refusals")
 struct RefusalLogTests {
@@ -34,6 +35,22 @@ struct RefusalLogTests {
       let expected = (max(1, number - 2)...number).map { "p\($0)" }
       #expect(lines(log).map { String($0.split(separator: " ")[2]) } == expected)
     }
+  }
+
+  @Test("of a long path both ends are there, and the middle is not", arguments: ["d", "é", "漢", "🩻"])
+  func longPath(character: String) throws {
+    let log = RefusalLog()
+    let path = "temp/" + String(repeating: character + "/", count: 500_000) + "the-end"
+    log.add(operation: "mkdir", path: path, errno: .invalidArgument, advice: "opening \(path): no")
+    #expect(log.size < 4096)
+    let words = String(decoding: log.text, as: UTF8.self).split(separator: " ", maxSplits: 4).map(String.init)
+    #expect(words.count == 5)
+    #expect(words[2].hasPrefix("temp/\(character)/") && words[2].hasSuffix("/\(character)/the-end"))
+    #expect(words[2].contains("…") && !words[2].contains("\u{FFFD}"))
+    #expect((1000...1024).contains(words[2].utf8.count))
+    #expect(words[4].hasPrefix("opening temp/") && words[4].hasSuffix("/the-end: no\n"))
+    let short = String(repeating: character, count: 1024 / character.utf8.count)
+    #expect(short.clipped(to: 1024) == short)
   }
 
   @Test("another process goes on with them", arguments: [2, 1000, 2345])

@@ -131,13 +131,15 @@ struct Assembly {
   }
 
   /// Checks what the request says of the whole, and says what it has become.
+  ///
+  /// - Parameter isAbandoned: whether nobody waits for it any more, and it is to be given up.
   func check(
-    against request: CompletionRequest, path: StoragePath, chunks: Int
+    against request: CompletionRequest, path: StoragePath, chunks: Int, isAbandoned: () -> Bool
   ) throws(StorageError) -> CompletionRecord {
     if let expected = request.size, expected != size { throw .wrongSize(expected: expected, actual: size) }
     var sha256: String?
     if let expected = request.sha256 {
-      let actual = try StorageError.wrap("checking \(path)") { () throws(Errno) in try digest() }
+      let actual = try StorageError.wrap("checking \(path)") { () throws(Errno) in try digest(isAbandoned) }
       guard actual == expected else { throw .wrongDigest(expected: expected, actual: actual) }
       sha256 = actual
     }
@@ -145,10 +147,11 @@ struct Assembly {
   }
 
   /// SHA-256, in lower-case hexadecimal.
-  private func digest() throws(Errno) -> String {
+  private func digest(_ isAbandoned: () -> Bool) throws(Errno) -> String {
     var hash = SHA256()
     var offset: Int64 = 0
     while offset < size {
+      if isAbandoned() { throw .interrupted }
       let piece = try Sys.readAll(file, from: offset, limit: 1 << 20)
       if piece.isEmpty { break }
       hash.update(data: piece)

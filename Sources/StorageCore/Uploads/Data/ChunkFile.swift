@@ -82,15 +82,20 @@ package final class ChunkFile: Sendable {
         try bringHome(&state, from: place, in: file)
       }
       guard case .placed(let place, let file) = state.home else {
-        try Sys.writeAll(descriptor.raw, at: offset, bytes)
-        state.size = max(state.size, end)
-        return
+        return try writeOwn(bytes, at: offset, &state)
       }
       // The image's bytes are nobody's to change: who still has a chunk of it was to be waited for.
       guard !data.isSealed else { throw .ioError }
       if state.edgesAreNoted { data.keep(file) }
       state.edgesAreNoted = false
-      try Sys.writeAll(file, at: place + offset, bytes)
+      do throws(Errno) {
+        try Sys.writeAll(file, at: place + offset, bytes)
+      } catch .fileTooLarge {
+        // The place was guessed, and no file of this file system goes so far.
+        try free(place + state.size..<place + max(end, state.size))
+        try bringHome(&state, from: place, in: file)
+        return try writeOwn(bytes, at: offset, &state)
+      }
       if end > state.size {
         // The chunk's own file always has the chunk's size.
         try Sys.truncate(descriptor, to: end)
@@ -101,6 +106,11 @@ package final class ChunkFile: Sendable {
           descriptor, timespec(tv_sec: 0, tv_nsec: Int(lx_UTIME_OMIT)), timespec(tv_sec: 0, tv_nsec: Int(lx_UTIME_NOW)))
       }
     }
+  }
+
+  private func writeOwn(_ bytes: UnsafeRawBufferPointer, at offset: Int64, _ state: inout State) throws(Errno) {
+    try Sys.writeAll(descriptor.raw, at: offset, bytes)
+    state.size = max(state.size, offset.addingClamped(Int64(bytes.count)))
   }
 
   /// As ``write(_:at:index:)``, from an array.
@@ -211,16 +221,20 @@ package final class ChunkFile: Sendable {
         session.free(place..<place + state.size)
         throw error
       }
+      let stat: stat
+      let noted: ChunkPlace
       do throws(Errno) {
+        stat = try Sys.stat(descriptor)
         _ = try Sys.copyAll(from: descriptor.raw, at: 0, to: file.raw, at: place, length: state.size)
+        if state.isSynchronized { try Sys.synchronizeData(file) }
+        noted = try ChunkPlace(place, size: state.size, in: file)
+        try noted.note(on: descriptor)
       } catch {
         try free(place..<place + state.size)
+        // No file goes so far: it keeps its bytes to itself.
+        if error == .fileTooLarge { return false }
         throw error
       }
-      if state.isSynchronized { try Sys.synchronizeData(file) }
-      let stat = try Sys.stat(descriptor)
-      let noted = try ChunkPlace(place, size: state.size, in: file)
-      try noted.note(on: descriptor)
       state.noted = noted
       state.home = .placed(place, in: file)
       state.edgesAreNoted = true
@@ -252,7 +266,7 @@ package final class ChunkFile: Sendable {
     }
     // Each step is on disk before the next, which would undo it.
     if state.isSynchronized { try Sys.synchronizeData(descriptor) }
-    try ChunkFile.removePlace(of: descriptor)
+    try ChunkPlace.remove(from: descriptor)
     state.home = .plain
     if state.isSynchronized { try Sys.synchronize(descriptor) }
     try free(place..<place + state.size)
@@ -260,7 +274,7 @@ package final class ChunkFile: Sendable {
 
   /// Lets go of the bytes. The next write may be given the same place.
   private func giveUp(_ state: inout State, _ place: Int64) throws(Errno) {
-    try ChunkFile.removePlace(of: descriptor)
+    try ChunkPlace.remove(from: descriptor)
     state.home = .undecided
     try free(place..<place + state.size)
   }
@@ -277,15 +291,4 @@ package final class ChunkFile: Sendable {
   static func place(of descriptor: borrowing some DescriptorReference & ~Copyable) throws(Errno) -> Int64? {
     try ChunkPlace.noted(on: descriptor)?.start
   }
-
-  private static func removePlace(of descriptor: SharedDescriptor) throws(Errno) {
-    try Sys.removeExtendedAttribute(Layout.placeAttribute, of: descriptor)
-  }
-}
-
-extension Storage {
-  /// Where in its session's data file the bytes of a chunk are; `nil` where they are in its own file, or it is none.
-  ///
-  /// Throws what asking its attribute met: that is no answer.
-  package static func place(ofChunk descriptor: CInt) throws(Errno) -> Int64? { try ChunkFile.place(of: descriptor) }
 }

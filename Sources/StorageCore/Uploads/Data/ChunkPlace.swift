@@ -31,7 +31,10 @@ struct ChunkPlace: Equatable {
   ///
   /// An error is no answer: taken for «has them itself», it would make zeros of them.
   static func noted(on chunk: borrowing some DescriptorReference & ~Copyable) throws(Errno) -> ChunkPlace? {
-    let value = try whereNoted { () throws(Errno) in try Sys.extendedAttribute(Layout.placeAttribute, of: chunk) }
+    let raw = chunk.raw
+    let value = try whereNoted { () throws(Errno) in
+      try Sys.asOwner(of: raw) { () throws(Errno) in try Sys.extendedAttribute(Layout.placeAttribute, of: raw) }
+    }
     guard let value, let place = ChunkPlace(noted: value) else { return nil }
     return place.isPossible(size: Int64(try Sys.stat(chunk).st_size)) ? place : nil
   }
@@ -73,7 +76,16 @@ struct ChunkPlace: Equatable {
 
   func note(on chunk: borrowing some DescriptorReference & ~Copyable) throws(Errno) {
     let text = edges.map { "\(start) \(String($0, radix: 16))" } ?? "\(start)"
-    try Sys.setExtendedAttribute(Layout.placeAttribute, of: chunk, to: Array(text.utf8))
+    let raw = chunk.raw
+    try Sys.asOwner(of: raw) { () throws(Errno) in
+      try Sys.setExtendedAttribute(Layout.placeAttribute, of: raw, to: Array(text.utf8))
+    }
+  }
+
+  static func remove(from chunk: SharedDescriptor) throws(Errno) {
+    try Sys.asOwner(of: chunk) { () throws(Errno) in
+      try Sys.removeExtendedAttribute(Layout.placeAttribute, of: chunk)
+    }
   }
 
   /// Whether the edges in the data file are those that were noted.

@@ -97,7 +97,13 @@ final class SessionData: Sendable {
   func punch(_ range: Range<Int64>) throws(Errno) -> Bool {
     try state.withLock { state throws(Errno) in
       guard !state.isSealed, let file = try open(&state) else { return false }
-      try Sys.punch(file, offset: range.lowerBound, length: range.upperBound - range.lowerBound)
+      do throws(Errno) {
+        try Sys.punch(file, offset: range.lowerBound, length: range.upperBound - range.lowerBound)
+      } catch .fileTooLarge {
+        // It goes further than any file; this one has nothing behind its end.
+        let end = Int64(try Sys.stat(file).st_size)
+        if end > range.lowerBound { try Sys.punch(file, offset: range.lowerBound, length: end - range.lowerBound) }
+      }
       return true
     }
   }

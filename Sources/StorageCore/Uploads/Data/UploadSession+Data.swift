@@ -73,12 +73,27 @@ extension Storage {
   ///
   /// - Parameter folder: the chunk's.
   package func occupant(_ chunk: FileName, in folder: CInt, of session: UploadSession) throws(Errno) -> PlaceOccupant? {
-    let identity = FileIdentity(try Sys.stat(chunk, in: folder))
+    let stat = try Sys.stat(chunk, in: folder)
+    let identity = FileIdentity(stat)
     if let open = session.openFile(identity) { return PlaceOccupant(file: open, isOpen: true) }
-    let descriptor = SharedDescriptor(try Sys.open(chunk, in: folder, O_RDWR))
-    guard try ChunkFile.place(of: descriptor) != nil else { return nil }
+    guard try isPlaced(chunk, stat, in: folder) else { return nil }
+    // Whoever deletes a file needs no right to write it.
+    let descriptor = SharedDescriptor(try Sys.openAsOwner(chunk, in: folder, O_RDWR))
     return PlaceOccupant(file: try session.file(identity, descriptor), isOpen: false)
   }
+
+  private func isPlaced(_ chunk: FileName, _ stat: stat, in folder: CInt) throws(Errno) -> Bool {
+    do throws(Errno) {
+      return try ChunkPlace.start(notedOn: chunk, size: Int64(stat.st_size), in: folder) != nil
+    } catch .permissionDenied {
+      return try ChunkPlace.noted(on: SharedDescriptor(try Sys.openPath(chunk, in: folder))) != nil
+    }
+  }
+
+  /// Where in its session's data file the bytes of a chunk are; `nil` where they are in its own file, or it is none.
+  ///
+  /// Throws what asking its attribute met: that is no answer.
+  package static func place(ofChunk descriptor: CInt) throws(Errno) -> Int64? { try ChunkFile.place(of: descriptor) }
 
   /// Where the bytes of a chunk are, as its file says.
   package func place(ofChunk chunk: FileName, in folder: CInt) -> Int64? {
