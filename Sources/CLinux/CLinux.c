@@ -124,13 +124,6 @@ int lx_device_of(int fd, uint32_t *major_number, uint32_t *minor_number) {
   return 0;
 }
 
-uint64_t lx_unique_mount_id(int fd) {
-  enum { mnt_id_unique = 0x4000 };
-  struct statx status;
-  if (statx(fd, "", AT_EMPTY_PATH, mnt_id_unique, &status) != 0 || !(status.stx_mask & mnt_id_unique)) return 0;
-  return status.stx_mnt_id;
-}
-
 uint64_t lx_filesystem_id(int fd) {
   struct statfs fs;
   uint64_t id = 0;

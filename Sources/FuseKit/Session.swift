@@ -159,12 +159,9 @@ public final class Session: Sendable {
       }
     }
     guard wasMounted else { return }
-    // An adopted mount is not libfuse's to take away: it knows the descriptor only. Nor is it this session's where
-    // somebody else has taken it away, and perhaps mounted something else since.
-    let adopted = state.withLock { $0.adopted }
-    let isMounted = adopted?.continuation.isMounted ?? false
+    // An adopted mount is not libfuse's to take away: it knows the descriptor only.
     libfuse.unmount()
-    if isMounted { adopted?.unmount() }
+    state.withLock { $0.adopted?.unmount }?()
   }
 
   /// Stops and waits until ``run()`` is done, and leaves the mount to whoever takes it over. Not from a handler of the

@@ -151,7 +151,8 @@ struct Mount: ParsableCommand {
     var options = options
     options.arguments = Array(arguments)
     let supervisor = Supervisor(
-      state, mountPoint: options.mountPoint, patience: watchdog, arguments: options.arguments, logger: logger)
+      state, root: options.root, mountPoint: options.mountPoint, patience: watchdog, arguments: options.arguments,
+      logger: logger)
     let outcome = try supervisor.run { [logger, options] isFirst in
       // What has the descriptor's number later is something else.
       let ready = isFirst ? ready : nil

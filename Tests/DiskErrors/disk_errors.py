@@ -63,6 +63,8 @@ class Server:
         for top in ("images", "thumbnails", "temp", ".mammofs/staging"):
             for folder, _, names in os.walk(f"{self.root}/{top}"):
                 for name in names:
+                    # A session's result, until it has its place.
+                    if name == "completing": continue
                     stat = os.lstat(f"{folder}/{name}")
                     if not os.path.isfile(f"{folder}/{name}") or os.path.islink(f"{folder}/{name}") or stat.st_ino in seen:
                         continue

@@ -52,9 +52,6 @@ int lx_linkat_descriptor(int fd, int dir, const char *name);
 long lx_getdents64(int fd, void *buffer, size_t size);
 // fstat(2)'s st_dev, in its two parts.
 int lx_device_of(int fd, uint32_t *major, uint32_t *minor);
-// statx(2)'s stx_mnt_id with STATX_MNT_ID_UNIQUE: the number of the mount over which the file was opened, which no other
-// gets before the machine starts anew; 0 before Linux 6.8.
-uint64_t lx_unique_mount_id(int fd);
 // statfs(2)'s f_fsid, which a copy of the files on another file system does not have; 0 where that has none.
 uint64_t lx_filesystem_id(int fd);
 // statfs(2)'s f_type.

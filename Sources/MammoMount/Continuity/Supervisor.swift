@@ -24,6 +24,7 @@ package final class Supervisor {
   }
 
   private let state: SharedState
+  private let root: String
   private let mountPoint: String
   private let logger: Logger
   private let patience: Int64
@@ -47,9 +48,10 @@ package final class Supervisor {
   ///   - patience: seconds for which requests may wait without the server reading any; 0 is for ever.
   ///   - arguments: with which another program takes over, `--take-over` aside.
   package init(
-    _ state: SharedState, mountPoint: String, patience: Int64, arguments: [String], logger: Logger
+    _ state: SharedState, root: String, mountPoint: String, patience: Int64, arguments: [String], logger: Logger
   ) {
     self.state = state
+    self.root = root
     self.mountPoint = mountPoint
     self.patience = patience
     self.arguments = arguments
@@ -199,9 +201,8 @@ package final class Supervisor {
     try state.beginAnew()
   }
 
-  /// Takes the mount away, unless somebody else has: what is there now may be another.
   private func release() {
-    if state.continuation?.isMounted ?? true { _ = MountPoint.release(mountPoint) }
+    _ = MountPoint.release(mountPoint, of: root)
   }
 
   private func giveUp(_ reason: String) -> Outcome {

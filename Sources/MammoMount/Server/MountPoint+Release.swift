@@ -3,10 +3,12 @@ internal import Glibc
 internal import SystemPackage
 
 extension MountPoint {
-  /// Takes a mount away, also while it is in use; as an ordinary user by `fusermount3`.
+  /// Takes the mount of a storage root away, also while it is in use; as an ordinary user by `fusermount3`. What somebody
+  /// else has mounted there, over it or since it went, stays.
   ///
   /// - Returns: why it is still there, if it is.
-  static func release(_ path: String) -> Errno? {
+  static func release(_ path: String, of root: String) -> Errno? {
+    guard let mount = at(path), isSame(mount.root, root), mount.cover == nil else { return nil }
     do throws(Errno) {
       try detach(path, lazily: true)
       return nil

@@ -190,8 +190,8 @@ package final class MountServer: Sendable {
     }
     let path = options.mountPoint
     do throws(Errno) {
-      try session.adopt(continuation) { [logger] in
-        if let error = MountPoint.release(path) {
+      try session.adopt(continuation) { [logger, storage] in
+        if let error = MountPoint.release(path, of: storage.path) {
           logger.error("cannot unmount", metadata: ["at": "\(path)", "error": "\(error)"])
         }
       }

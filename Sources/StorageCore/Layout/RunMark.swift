@@ -6,7 +6,8 @@ internal import SystemPackage
 struct RunMark: Equatable {
   /// The boot of the machine.
   var boot = ""
-  /// The mounting of the file system; empty where it cannot be told from an earlier one.
+  /// The mounting of the file system; empty where it cannot be told from an earlier one, as of other types than ext4, XFS
+  /// and F2FS.
   var disk = ""
   /// The file system, and the lock's inode number in it.
   var files = ""
@@ -22,7 +23,9 @@ struct RunMark: Equatable {
 
   /// Whether the page cache still holds what a run wrote and what perhaps is not on disk: it goes with the boot of the
   /// machine, and with the mounting of the disk, which may drop and be mounted again while the machine runs.
-  func hasCache(of run: RunMark) -> Bool { boot == run.boot && disk == run.disk }
+  func hasCache(of run: RunMark) -> Bool {
+    boot == run.boot && (disk == run.disk || disk.isEmpty || run.disk.isEmpty)
+  }
 
   /// Whether inode numbers that a run noted are those of the same files still: in a copy of the storage root they are not.
   func hasNumbers(of run: RunMark) -> Bool { files == run.files && !files.isEmpty }
@@ -46,8 +49,6 @@ struct RunMark: Equatable {
         }
       }
     }
-    // Of others the mount will do: it is not the same in another namespace, in which case files are looked at in vain.
-    let mount = lx_unique_mount_id(file)
-    return mount == 0 ? "" : "\(device) mount \(mount)"
+    return ""
   }
 }

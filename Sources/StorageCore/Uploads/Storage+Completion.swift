@@ -99,9 +99,11 @@ extension Storage {
   /// Asks the disk once more for what it refused at a completion, as the same marker again does.
   func settleAgain(_ session: UploadSession) {
     guard let record = session.record else { return }
+    let before = session.state.withLock { $0.error?.errno }
     do throws(StorageError) {
       _ = try complete(session, CompletionRequest(marker: Array(record.storagePath.utf8)))
     } catch {
+      if error.errno == before { return }
       refusals.add(
         operation: "complete", path: Layout.path(Layout.uploadsPath + [session.name]), errno: error.errno,
         advice: error.advice)
@@ -114,7 +116,12 @@ extension Storage {
   ) throws(StorageError) {
     let path = try StoragePath(parsing: record.storagePath)
     let (folder, identity) = try StorageError.wrap("bringing the name of \(path) onto the disk") { () throws(Errno) in
-      try Self.synchronizeFolders(of: path, in: root)
+      do throws(Errno) {
+        try Self.synchronizeFolders(of: path, in: root)
+      } catch {
+        // Somebody has taken the image, or a folder on the way, elsewhere or away.
+        guard error == .noSuchFileOrDirectory || error == .notDirectory else { throw error }
+      }
       let folder = SharedDescriptor(try root.openFolder(Layout.uploadsPath + [session.name]))
       return (folder, FileIdentity(try Sys.stat(folder)))
     }

@@ -124,7 +124,7 @@ package final class UploadSession: Sendable {
   ) throws(Errno) -> Result? {
     let (isIdle, mayEnd) = state.change { state in
       let isIdle = activity.map { state.lastActivity == $0 && state.writers.isEmpty } ?? true
-      return (isIdle && !state.hasEnded, isIdle && state.beginEnding())
+      return (isIdle && !state.hasEnded && !state.isEnding, isIdle && state.beginEnding())
     }
     guard isIdle else { return nil }
     guard mayEnd else { throw .resourceBusy }

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// Cleaning up what is idle under temp/.
-@Suite("Cleanup", .mounting, .timeLimit(.minutes(5)))
+@Suite("Cleanup", .mounting, .timeLimit(.minutes(9)))
 struct CleanupTests {
   /// Two sessions and four files of the workspace, of which the named ones are two days old.
   private static let fill = #"""

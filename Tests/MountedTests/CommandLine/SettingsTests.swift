@@ -1,7 +1,7 @@
 import Testing
 
 /// Where the storage root comes from.
-@Suite("Settings", .mounting, .timeLimit(.minutes(5)))
+@Suite("Settings", .mounting, .timeLimit(.minutes(9)))
 struct SettingsTests {
   @Test("The storage root comes from --root, then STORAGE_ROOT, then .env, then ./storage")
   func settings() throws {

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// `mammofs upload`.
-@Suite("mammofs upload", .mounting, .timeLimit(.minutes(5)))
+@Suite("mammofs upload", .mounting, .timeLimit(.minutes(9)))
 struct UploadCommandTests {
   @Test("upload sends a file in chunks and completes it", .needs("sha256sum"))
   func complete() throws {

@@ -2,7 +2,7 @@ import Testing
 
 /// A disk that fails and comes back while the machine runs on: for what was on its way there that is a power cut.
 @Suite(
-  "A disk that dropped", .mounting, .needs("python3", "mkfs.ext4", "mkfs.xfs", "losetup"), .timeLimit(.minutes(5)))
+  "A disk that dropped", .mounting, .needs("python3", "mkfs.ext4", "mkfs.xfs", "losetup"), .timeLimit(.minutes(9)))
 struct DroppedDiskTests {
   @Test("leaves no torn image when it is mounted again", arguments: ["mkfs.ext4 -q", "mkfs.xfs -q"])
   func images(make: String) throws {

@@ -1,7 +1,7 @@
 import Testing
 
 /// What happens around a mount's two processes: streams, signals, and mounts of others at its place.
-@Suite("The supervisor", .mounting, .needs("python3"), .timeLimit(.minutes(5)))
+@Suite("The supervisor", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
 struct SupervisorTests {
   private static let helpers = #"""
     B = os.environ["B"]
@@ -56,7 +56,7 @@ struct SupervisorTests {
           crash()
           os.statvfs(M)
           lines = get(R + "/.mammofs/lock").decode().split("\n")
-          assert [line.split(" ")[0] for line in lines] == ["boot", "process", "user", ""], lines
+          assert [line.split(" ")[0] for line in lines] == ["boot", "disk", "files", "process", "user", ""], lines
           for pid in server(), parent(server()):
               for number in range(3):
                   leads = os.readlink(f"/proc/{pid}/fd/{number}")

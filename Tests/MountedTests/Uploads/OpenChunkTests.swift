@@ -1,7 +1,7 @@
 import Testing
 
 /// Chunks that somebody has open while they are renamed, replaced, deleted or truncated.
-@Suite("A chunk that is open", .mounting, .needs("python3"), .timeLimit(.minutes(5)))
+@Suite("A chunk that is open", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
 struct OpenChunkTests {
   private static let session = #"""
     session, image = M + "/temp/uploads/s", "images/user-7/2026/11/a.dcm"
@@ -150,7 +150,7 @@ struct OpenChunkTests {
 
   @Test(
     "One that got a hole after it was saved is there after the machine has started anew",
-    arguments: ["again", "at once"])
+    arguments: ["again", "at once", "over a kill"])
   func hole(when: String) throws {
     try withMount { m in
       try m.python(
@@ -162,9 +162,10 @@ struct OpenChunkTests {
         if os.environ["WHEN"] == "again":
             os.close(file)
             file = os.open(session + "/chunk_0", os.O_RDWR)
-        else:
+        elif os.environ["WHEN"] == "at once":
             os.fsync(file)
         os.pwrite(file, b"y" * 1000000, 3000000)
+        if os.environ["WHEN"] == "over a kill": crash()
         os.fsync(file)
         os.close(file)
         """#, ["WHEN": when])

@@ -25,8 +25,10 @@ package final class ChunkFile: Sendable {
     var isSynchronized: Bool
     /// What the attribute says, where that is known.
     var noted: ChunkPlace?
-    /// That is what is in the edges.
+    /// That is what is in the edges, and there is no hole.
     var edgesAreNoted = true
+    /// The data file is kept open, so that a failure to write it out is told.
+    var isKept = false
   }
 
   let descriptor: SharedDescriptor
@@ -48,7 +50,10 @@ package final class ChunkFile: Sendable {
       guard let file = try data.existing() else { throw .ioError }
       home = .placed(place, in: file)
     }
-    state = Mutex(State(home: home, size: Int64(try Sys.stat(descriptor).st_size), isSynchronized: !isNew))
+    var first = State(home: home, size: Int64(try Sys.stat(descriptor).st_size), isSynchronized: !isNew)
+    // An earlier server may have ended between a write and the close.
+    if case .placed = home { first.edgesAreNoted = false }
+    state = Mutex(first)
   }
 
   /// Where in the data file the bytes are; `nil` where they are in the chunk's own file.
@@ -77,7 +82,9 @@ package final class ChunkFile: Sendable {
       if case .undecided = state.home { state.home = decide(index, &state.noted) }
       let end = offset.addingClamped(Int64(bytes.count))
       if case .placed(let place, let file) = state.home, end > state.size,
-        end > ChunkPlacement.furthest || !session.take(place + state.size..<place + end)
+        // After a power cut a hole would be taken for a loss, also of what is known to be on disk.
+        (offset > state.size && state.isSynchronized) || end > ChunkPlacement.furthest
+          || !session.take(place + state.size..<place + end)
       {
         try bringHome(&state, from: place, in: file)
       }
@@ -86,7 +93,8 @@ package final class ChunkFile: Sendable {
       }
       // The image's bytes are nobody's to change: who still has a chunk of it was to be waited for.
       guard !data.isSealed else { throw .ioError }
-      if state.edgesAreNoted { data.keep(file) }
+      if !state.isKept { data.keep(file) }
+      state.isKept = true
       state.edgesAreNoted = false
       do throws(Errno) {
         try Sys.writeAll(file, at: place + offset, bytes)
@@ -169,6 +177,7 @@ package final class ChunkFile: Sendable {
       if now != state.noted { try now.note(on: descriptor) }
       state.noted = now
       state.edgesAreNoted = true
+      state.isKept = false
     }
   }
 
