@@ -13,7 +13,7 @@ enum Target {
     guard !path.isEmpty else { throw Failure("an empty path is neither a mount nor a storage root") }
     let resolved = try MountPoint.resolved(path)
     if let dead = MountPoint.dead(holding: resolved) { throw Failure.serverDied(dead) }
-    if let mount = MountPoint.at(resolved) ?? MountPoint.of(root: resolved) {
+    if let mount = MountPoint.at(resolved) ?? MountPoint.of(root: resolved), mount.isWhole {
       // Its figures, and what is open in it, are known to the server only.
       if MountPoint.isDead(mount.path) { throw Failure.serverDied(mount) }
       self = .mount(mount)

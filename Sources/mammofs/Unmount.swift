@@ -27,6 +27,9 @@ struct Unmount: ParsableCommand {
       do throws(Errno) {
         try MountPoint.detach(mount.path, lazily: isDead)
       } catch .resourceBusy {
+        if let place = mount.submount {
+          throw Failure("\(place) is mounted in it; unmount that first: umount \(place)")
+        }
         throw Failure.inUse(mount.path)
       } catch .notPermitted {
         try FuserMount.unmount(mount.path, lazily: isDead)

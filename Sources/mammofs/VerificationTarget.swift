@@ -17,7 +17,7 @@ struct VerificationTarget {
     guard !path.isEmpty else { throw Failure("an empty path is neither a mount nor a storage root") }
     let resolved = try MountPoint.resolved(path)
     if let dead = MountPoint.dead(holding: resolved) { throw Failure.serverDied(dead) }
-    let mounts = MountPoint.all()
+    let mounts = MountPoint.all().filter(\.isWhole)
     if let mount = mounts.last(where: { MountPoint.isPath(resolved, in: $0.path) })
       ?? mounts.last(where: { MountPoint.isPath(resolved, in: $0.root) && $0.isItsRoots })
     {

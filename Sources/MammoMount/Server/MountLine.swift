@@ -9,6 +9,8 @@ struct MountLine: Hashable, Sendable {
   let parent: Int
   /// The same for all mounts of one file system.
   let device: String
+  /// Which folder of the file system it shows: `/`, but for `mount --bind` of one in it.
+  let folder: String
   let path: String
   let type: String
   let source: String
@@ -31,6 +33,7 @@ struct MountLine: Hashable, Sendable {
       let number = Int(fields[0]), let parent = Int(fields[1])
     else { return nil }
     (self.number, self.parent, device) = (number, parent, fields[2])
+    folder = Self.unescaped(fields[3])
     (path, type, source) = (Self.unescaped(fields[4]), fields[dash + 1], Self.unescaped(fields[dash + 2]))
     // The first is FUSE's own; what else has such a name is of a text that comes behind it.
     let options = fields.dropFirst(dash + 3).first?.split(separator: ",") ?? []

@@ -10,6 +10,11 @@ extension MountPoint {
     MountLine.all().first { $0.parent == line.number && Self.isSame($0.path, path) }?.type
   }
 
+  /// Where something is mounted below this mount, for which it cannot go.
+  package var submount: String? {
+    MountLine.all().last { $0.parent == line.number && !Self.isSame($0.path, path) }?.path
+  }
+
   /// The other mounts of the same file system, as `mount --bind` makes them.
   private var twins: [MountLine] {
     MountLine.all().filter {

@@ -12,6 +12,9 @@ package struct MountPoint: Hashable, Sendable {
   /// The storage root, by what the mount says of itself.
   package var root: String { line.source }
 
+  /// It shows all of it, and not a folder that is bound to another place.
+  package var isWhole: Bool { line.folder == "/" }
+
   init?(_ line: MountLine) {
     guard line.type == "fuse.mammofs" else { return nil }
     self.line = line
@@ -39,7 +42,9 @@ package struct MountPoint: Hashable, Sendable {
   }
 
   /// The mount of a storage root.
-  package static func of(root: String) -> MountPoint? { all().last { isSame($0.root, root) && $0.isItsRoots } }
+  package static func of(root: String) -> MountPoint? {
+    all().last { isSame($0.root, root) && $0.isWhole && $0.isItsRoots }
+  }
 
   /// The mount of ours, at `path` or above it, whose server has died.
   package static func dead(holding path: String) -> MountPoint? {

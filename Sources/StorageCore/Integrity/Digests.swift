@@ -16,9 +16,16 @@ package final class Digests: Sendable {
   private let reader = IdleReader()
   /// The last thing that kept a digest from being written: said once, not for each file.
   private let lastFailure = Mutex<Errno?>(nil)
-  private let found = Mutex(FoundDamage())
+  private let findings = Mutex(Findings())
   /// Bytes of a file that are read before the others have their turn.
   private static let turn: Int64 = 1 << 30
+  private struct Findings: Sendable {
+    var found = FoundDamage()
+    /// Where they are kept, once it is known.
+    var folder: SharedDescriptor?
+  }
+
+  private static let keptFindings = KeptState<FoundDamage>(name: Layout.findings)
   /// How often the notes are looked at. Waking the thread would be a system call for whoever leaves one.
   private static let beat: UInt64 = 1_000_000_000
 
@@ -27,20 +34,30 @@ package final class Digests: Sendable {
   /// How many files wait for theirs, and what was found damaged; `nil` while nobody sees to digests.
   var figures: IntegrityFigures? {
     guard isActive.load(ordering: .relaxed) else { return nil }
-    var figures = found.withLock { $0.figures }
+    var figures = findings.withLock { $0.found.figures }
     figures.pending = queue.withLock { $0.count }
     return figures
   }
 
   /// Tells what a scrub found so far.
   package func scrubbed(_ state: VerificationState?, lastEnd: Int64?) {
-    found.withLock { $0.scrubbed(state, lastEnd: lastEnd) }
+    change { $0.scrubbed(state, lastEnd: lastEnd) }
   }
 
   /// Tells of a file that `mammofs verify` found damaged, or could not read.
   package func found(_ path: String) {
     let now = Clock.now()
-    found.withLock { $0.found(path, at: now) }
+    change { $0.found(path, at: now) }
+  }
+
+  private func change(_ body: (inout FoundDamage) -> Void) {
+    findings.withLock { findings in
+      let before = findings.found
+      body(&findings.found)
+      guard let folder = findings.folder, findings.found.isNews(after: before) else { return }
+      // Without room for it, it is known until the server ends, and found again by the next scrub.
+      try? Self.keptFindings.save(findings.found, in: folder)
+    }
   }
 
   /// Leaves a note of a file that was published or changed. Where there are too many, the next scrub sees to it.
@@ -80,6 +97,10 @@ package final class Digests: Sendable {
   }
 
   package func start(_ storage: Storage) {
+    if let folder = try? SharedDescriptor(storage.root.openFolder([Layout.privateFolder])) {
+      let found = Self.keptFindings.load(from: folder) ?? FoundDamage()
+      findings.withLock { $0 = Findings(found: found, folder: folder) }
+    }
     isActive.store(true, ordering: .relaxed)
     isRunning.change { $0 = true }
     Thread.start("digests") { [self] in
@@ -187,7 +208,7 @@ package final class Digests: Sendable {
       lastFailure.withLock { $0 = nil }
       // What was damaged there was replaced.
       let path = Layout.path(entry.path)
-      found.withLock { $0.replaced(path) }
+      change { $0.replaced(path) }
     }
     return .done
   }

@@ -1,13 +1,24 @@
-/// What the scrub found and what `mammofs verify` told, each file once.
-struct FoundDamage {
+/// What the scrub found and what `mammofs verify` told, each file once; kept in `.mammofs`, so that it is told after a
+/// remount, too.
+struct FoundDamage: Codable {
   private var verified = 0
   private var lastEnd: Int64?
   /// Files that the scrub under way, or else the last one, found damaged or could not read.
   private var scrubbed: Set<String> = []
   /// The pass they are of, and how many it had found.
-  private var pass: (started: Int64, findings: Int)?
+  private var pass: Pass?
   /// Those that were told, and when, in seconds since 1970: until a scrub that began later has ended.
   private var told: [String: Int64] = [:]
+
+  private struct Pass: Codable, Equatable {
+    let started: Int64
+    let findings: Int
+  }
+
+  /// Whether somebody should know it who looks after the next start: more than that another file was found as it was.
+  func isNews(after before: FoundDamage) -> Bool {
+    (scrubbed, told, lastEnd) != (before.scrubbed, before.told, before.lastEnd)
+  }
 
   var figures: IntegrityFigures {
     var figures = IntegrityFigures()
@@ -22,7 +33,7 @@ struct FoundDamage {
       verified = state.verified.count
       // After each file, and there may be many findings.
       if pass?.started != state.started || pass?.findings != state.findings.count {
-        pass = (state.started, state.findings.count)
+        pass = Pass(started: state.started, findings: state.findings.count)
         scrubbed = Set(state.findings.map(\.path))
       }
       if lastEnd != self.lastEnd { told = told.filter { $0.value >= state.started } }

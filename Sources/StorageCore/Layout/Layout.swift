@@ -46,6 +46,8 @@ package enum Layout {
   package static let digestAttribute: FileName = "user.mammofs.sha256"
   /// How far the server's scrub is.
   static let scrub: FileName = "scrub.json"
+  /// What scrub and `mammofs verify` found damaged.
+  static let findings: FileName = "findings.json"
   /// How far a `mammofs verify` is that was interrupted.
   static let verify: FileName = "verify.json"
   /// What waited for its digest when the last server was stopped.

@@ -16,12 +16,25 @@ struct UnmountTests {
       try m.month()
       try m.sh("mkdir b c; mount --bind \"$M/images/user-7\" b; mount --bind \"$M\" c")
       defer { _ = try? m.run("for place in b c; do umount -l $place; done") }
+      try m.sh("echo 1 > \"$M/temp/processing/a\"; test \"$(\"$B\" stats \"$R\")\" = \"$(\"$B\" stats \"$M\")\"")
       let outcome = try m.run("\"$B\" unmount \"$M\"", seconds: 20)
       #expect(outcome.status == 1 && outcome.errors.isOneLine, "\(outcome)")
       for place in ["b", "c"] { #expect(outcome.errors.contains(m.beside(place)), "\(outcome)") }
       #expect(!m.isMounted && !m.servers.isEmpty)
       #expect(try m.sh("ls b; \"$B\" unmount b 2>&1 || \"$B\" unmount c").contains("2026"))
       #expect(!m.isMounted(at: m.beside("b")) && !m.isMounted(at: m.beside("c")) && m.servers.isEmpty)
+    }
+  }
+
+  @Test("says what is mounted in it")
+  func submount() throws {
+    try withMount { m in
+      try m.sh("mkdir \"$M/temp/processing/in\"; mount -t tmpfs none \"$M/temp/processing/in\"")
+      defer { _ = try? m.run("umount \"$M/temp/processing/in\"") }
+      let outcome = try m.run("\"$B\" unmount \"$M\"", seconds: 20)
+      #expect(
+        outcome.status == 1 && outcome.errors.contains("\(m["temp/processing/in"]) is mounted in it"), "\(outcome)")
+      #expect(m.isMounted)
     }
   }
 

@@ -126,6 +126,10 @@ struct VerifyTests {
         #expect(try m.refusals().count { $0.contains(" verify \(path) EBADMSG is damaged: its bytes") } == run)
         #expect(try Files.text(m[".stats"]).contains("\"damaged\": 1,"))
       }
+      try m.python("crash()")
+      #expect(try poll(seconds: 10) { try Files.text(m[".stats"]).contains("\"damaged\": 1,") })
+      try m.remount()
+      #expect(try poll(seconds: 10) { try Files.text(m[".stats"]).contains("\"damaged\": 1,") })
       try Files.write("from a backup", to: m[path])
       #expect(try poll(seconds: 30) { try Files.text(m[".stats"]).contains("\"damaged\": 0,") })
       _ = try report(m, "$M")
