@@ -39,6 +39,7 @@ enum Background {
       guard Clock.monotonic() < deadline else {
         throw Failure("the mount at \(mountPoint) does not answer; \(root)/.mammofs/log says why")
       }
+      // Nobody tells when the next server answers.
       usleep(10_000)
     }
     return false

@@ -115,6 +115,7 @@ private struct RootUse {
   /// Until the server ends, or for a moment.
   private func pause() {
     guard let server else {
+      // The supervisor's number is not known, and its lock tells only who asks.
       usleep(2_000)
       return
     }

@@ -16,7 +16,7 @@ struct UsageCounter {
   /// Asked between folders; true ends the count early.
   let isCancelled: () -> Bool
 
-  /// Nanoseconds after which a count goes on that had no descriptors.
+  /// Microseconds after which a count goes on that had no descriptors: nobody tells when there are some again.
   private static let pause: UInt32 = 100_000
 
   /// Whether the count came to its end.
