@@ -90,14 +90,15 @@ struct KilledAfterTests {
     try withMount { m in
       try m.python(
         Self.killedAfter + #"""
-          a, b = M + "/temp/processing/a", M + "/temp/processing/b"
-          file = os.open(a, os.O_CREAT | os.O_RDWR)
-          os.link(a, b)
-          os.stat(b)
-          os.stat(a)
+          a, b, first = (M + "/temp/processing/" + name for name in ("a", "b", "first"))
+          file = os.open(first, os.O_CREAT | os.O_RDWR)
+          os.link(first, b)
+          os.link(first, a)
+          os.unlink(first)
           fcntl.flock(file, fcntl.LOCK_EX)
+          # The names are looked up anew, `a` as the last: by that the file is known.
+          with open("/proc/sys/vm/drop_caches", "w") as control: control.write("2")
           killed_after("unlinkat", lambda: not os.path.exists(a.replace(M, R)), lambda: os.unlink(a))
-          os.listdir(M + "/temp/processing")
           other = os.open(b, os.O_RDWR)
           refused(errno.EAGAIN, fcntl.flock, other, fcntl.LOCK_EX | fcntl.LOCK_NB)
           os.write(file, b"x" * 1000000)
