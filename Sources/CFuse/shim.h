@@ -81,6 +81,17 @@ static inline int mfs_backing_close(int fuse_fd, int32_t id) {
   return ioctl(fuse_fd, _IOW(229, 2, uint32_t), &number);
 }
 
+// FUSE_NOTIFY_INVAL_INODE of the attributes alone, without a session.
+static inline int mfs_notify_attributes(int fuse_fd, uint64_t node) {
+  struct {
+    uint32_t length;
+    int32_t code;
+    uint64_t unique, node;
+    int64_t offset, size;
+  } message = {sizeof message, 2, 0, node, -1, 0};
+  return write(fuse_fd, &message, sizeof message) == sizeof message ? 0 : -1;
+}
+
 // An eventfd, to wake a thread that sleeps in poll(2).
 static inline int mfs_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 

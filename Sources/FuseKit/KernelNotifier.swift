@@ -43,6 +43,13 @@ public final class KernelNotifier: Sendable {
   /// The corresponding C function is `fuse_lowlevel_notify_inval_inode` with a negative offset.
   public func invalidateAttributes(of node: NodeID) { send(.attributes(node)) }
 
+  /// As ``invalidateAttributes(of:)``, done when the call returns. Also from a handler: the kernel takes no lock for it
+  /// that a request may hold.
+  public func invalidateAttributesAtOnce(of node: NodeID) {
+    // What the kernel answers (it did not know the node, the mount is gone) changes nothing.
+    device.withLock { device in if let device { mfs_notify_attributes(device, node.rawValue) } }
+  }
+
   /// Forget the attributes of `node` and all its cached bytes.
   ///
   /// The corresponding C function is `fuse_lowlevel_notify_inval_inode`.

@@ -27,9 +27,10 @@ public final class Storage: Sendable {
   let chunkRemoval = ChunkRemoval()
 
   private let opened = Mutex<Opened?>(nil)
+  private let displaced = Mutex<[DisplacedFile]>([])
   private let counting = Monitor(false)
   private let stopping = Atomic(false)
-  private let observerBox = Mutex<Weak>(Weak())
+  package let ownWork = OwnWork()
   private let abandonment = Mutex<@Sendable () -> Bool>({ false })
 
   /// What there is after ``initialize()`` only.
@@ -38,8 +39,6 @@ public final class Storage: Sendable {
     let privateFolder: SharedDescriptor
     let lock: SharedDescriptor
   }
-
-  private struct Weak { weak var value: (any StorageObserver)? }
 
   /// Opens a storage root. The folder is made where it is missing.
   ///
@@ -113,21 +112,35 @@ public final class Storage: Sendable {
       pending.add(file.name, in: file.folder, staged: file.staged)
       pending.recall(file.staged, file.failure)
     }
-    let staging = Staging(folder: folder, firstNumber: found.firstNumber, sizes: sizes, refusals: refusals)
+    let staging = Staging(
+      folder: folder, firstNumber: found.firstNumber, sizes: sizes, refusals: refusals, ownWork: ownWork)
     for (file, staged, path) in found.unsettled {
       staging.settle(staged, file)
       if let path = try? StoragePath(parsing: path) { digests.wantFromBefore(file, at: path.names) }
     }
+    displaced.withLock { $0 = found.displaced }
     opened.withLock { $0 = Opened(staging: staging, privateFolder: privateFolder, lock: lock.descriptor) }
     try loadUsage(
       privateFolder.raw, adopted: found.adopted,
       areTrue: !recovery.hasChangedFiles && !sessionRecovery.hasChangedFiles)
-    if inheritance == nil { startCounting() }
+    if inheritance == nil {
+      settleLeftDisplaced()
+      startCounting()
+    }
     return found.open
   }
 
   /// The descriptor that holds the root's lock; -1 while the root is not in use.
   package var lockDescriptor: CInt { opened.withLock { $0?.lock.raw ?? -1 } }
+
+  /// Sees to files that were being replaced when the last server ended: once it is known who waits for their names.
+  package func settleLeftDisplaced() {
+    settleDisplaced(
+      displaced.withLock { displaced in
+        defer { displaced = [] }
+        return displaced
+      })
+  }
 
   /// Waits until everything published is on disk and leaves the figures for the next start.
   public func close() throws(StorageError) {
@@ -175,8 +188,8 @@ public final class Storage: Sendable {
   var isAbandoned: Bool { abandonment.withLock { $0 }() }
 
   package var observer: (any StorageObserver)? {
-    get { observerBox.withLock { $0.value } }
-    set { observerBox.withLock { $0.value = newValue } }
+    get { ownWork.observer }
+    set { ownWork.observer = newValue }
   }
 
   /// The process that has, or had last, a storage root in use.

@@ -32,6 +32,8 @@ struct HandleRecord {
   var isClosing = false
   /// A marker that completes nothing any more.
   var isDead = false
+  /// Somebody was told that the file is on disk.
+  var isSynchronized = false
 
   init(_ kind: Kind, node: NodeID, request: RequestNumber, descriptor: CInt) {
     self.kind = kind.rawValue
@@ -73,6 +75,8 @@ struct HandleRecords: @unchecked Sendable {
       atomicMemoryFence(ordering: .releasing)
       records[index].isDead = true
     }
+
+    func noteSynchronized() { records[index].isSynchronized = true }
 
     func note(isClosing: Bool) { records[index].isClosing = isClosing }
   }

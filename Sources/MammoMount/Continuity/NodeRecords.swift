@@ -23,8 +23,14 @@ struct NodeRecords: @unchecked Sendable {
     var children: UInt32
     var lookups: UInt64
     var parent: UInt64
-    var device: UInt64
     var inode: UInt64
+    /// Its lower half: the kernel's own device numbers have no more, and those made here (``FileIdentity``) count down
+    /// from the highest.
+    var device: UInt32
+    /// Not 0 where the node has a ``ChangeTime``.
+    var hidesChange: UInt16
+    /// Not 0 where the file was made by `mknod` and nobody has opened it for writing since.
+    var isUnopened: UInt16
     /// The cell of a name that is too long for the record, counted from 1.
     var cell: UInt32
     /// The descriptor of a file that was replaced and can still be opened, counted from 1.
@@ -42,17 +48,20 @@ struct NodeRecords: @unchecked Sendable {
   private let records: UnsafeMutableRawPointer
   private let generations: UnsafeMutablePointer<UInt32>
   private let names: UnsafeMutableRawPointer
+  private let changes: UnsafeMutablePointer<ChangeTime>
   private let redo: UnsafeMutableRawPointer
   private let slotCount: UnsafeMutablePointer<UInt64>
   private let cellCount: UnsafeMutablePointer<UInt64>
 
   init(
     records: UnsafeMutableRawPointer, generations: UnsafeMutableRawPointer, names: UnsafeMutableRawPointer,
-    redo: UnsafeMutableRawPointer, count: UnsafeMutablePointer<UInt64>, nameCount: UnsafeMutablePointer<UInt64>
+    changes: UnsafeMutableRawPointer, redo: UnsafeMutableRawPointer, count: UnsafeMutablePointer<UInt64>,
+    nameCount: UnsafeMutablePointer<UInt64>
   ) {
     self.records = records
     self.generations = generations.assumingMemoryBound(to: UInt32.self)
     self.names = names
+    self.changes = changes.assumingMemoryBound(to: ChangeTime.self)
     self.redo = redo
     slotCount = count
     cellCount = nameCount
@@ -78,14 +87,25 @@ struct NodeRecords: @unchecked Sendable {
   func isOrphan(_ slot: Int) -> Bool { self[slot].state == State.orphan.rawValue }
 
   func identity(_ slot: Int) -> FileIdentity {
-    FileIdentity(device: self[slot].device, inode: self[slot].inode)
+    Self.identity(self[slot])
+  }
+
+  private static func identity(_ record: Record) -> FileIdentity {
+    let isOurs = record.device > .max - 256
+    return FileIdentity(
+      device: UInt64(record.device) | (isOurs ? UInt64(UInt32.max) << 32 : 0), inode: record.inode)
+  }
+
+  func setIdentity(_ slot: Int, _ identity: FileIdentity) {
+    self[slot].device = UInt32(truncatingIfNeeded: identity.device)
+    self[slot].inode = identity.inode
   }
 
   func node(_ slot: Int) -> Node {
     let record = self[slot]
     return Node(
       place: Place(code: record.place) ?? .root, parent: NodeID(rawValue: record.parent), name: name(slot),
-      identity: FileIdentity(device: record.device, inode: record.inode))
+      identity: Self.identity(record))
   }
 
   // MARK: Names
@@ -136,7 +156,9 @@ struct NodeRecords: @unchecked Sendable {
     if slot > 0 { generations[slot] &+= 1 }
     self[slot] = Record(
       state: State.free.rawValue, place: node.place.code, nameLength: 0, children: 0, lookups: 1,
-      parent: node.parent.rawValue, device: node.identity.device, inode: node.identity.inode, cell: 0, left: 0)
+      parent: node.parent.rawValue, inode: node.identity.inode,
+      device: UInt32(truncatingIfNeeded: node.identity.device), hidesChange: 0, isUnopened: 0, cell: 0,
+      left: 0)
     node.name.nulTerminated.withUnsafeBytes { setName($0, of: slot, &cells) }
     atomicMemoryFence(ordering: .releasing)
     self[slot].state = State.used.rawValue
@@ -211,6 +233,48 @@ struct NodeRecords: @unchecked Sendable {
       if isUsed(parent) { self[parent].children += 1 }
     }
     return cells
+  }
+
+  // MARK: The time of change
+
+  /// A time of change that the service's own work has moved, and the one that the mount shows instead.
+  struct ChangeTime {
+    /// Nanoseconds since 1970, as the storage root has it; ``underWay`` while the service works on the file.
+    var real: Int64
+    /// Nanoseconds since 1970.
+    var shown: Int64
+
+    static let underWay = Int64.min
+  }
+
+  /// What is shown where the storage root says `real`; `nil` is that.
+  func shownChange(_ slot: Int, at real: Int64) -> Int64? {
+    guard self[slot].hidesChange != 0 else { return nil }
+    let change = changes[slot]
+    // Whoever asked in the middle of the work has a time from in between.
+    return change.real == ChangeTime.underWay || (change.shown...change.real).contains(real) ? change.shown : nil
+  }
+
+  /// From here on the file's time of change shows as it does now, whatever it is.
+  func hideChange(_ slot: Int, from real: Int64) {
+    let shown = shownChange(slot, at: real) ?? real
+    self[slot].hidesChange = 0
+    atomicMemoryFence(ordering: .releasing)
+    changes[slot] = ChangeTime(real: ChangeTime.underWay, shown: shown)
+    atomicMemoryFence(ordering: .releasing)
+    self[slot].hidesChange = 1
+  }
+
+  /// The time of change is `real` by the service's own work.
+  func changeIsHidden(_ slot: Int, at real: Int64) {
+    if self[slot].hidesChange != 0 { changes[slot].real = real }
+  }
+
+  /// Somebody else changes the file: from here on its time of change shows as it is.
+  func showChange(_ slot: Int) { self[slot].hidesChange = 0 }
+
+  func isHidingChange(_ slot: Int) -> Bool {
+    self[slot].hidesChange != 0 && changes[slot].real == ChangeTime.underWay
   }
 
   /// Gives the page of a slot back where none of its slots is in use.

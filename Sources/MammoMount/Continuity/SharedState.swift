@@ -13,7 +13,7 @@ package import SystemPackage
 /// It is a sparse memory file of fixed layout: what nobody has written to takes no memory.
 package final class SharedState: @unchecked Sendable {
   /// Raised with every change of the layout: a binary takes over from one with the same number only.
-  package static let format: UInt64 = 5
+  package static let format: UInt64 = 6
   private static let magic: UInt64 = 0x6d61_6d6d_6f66_7331
 
   package enum Phase: UInt64, Sendable {
@@ -48,7 +48,8 @@ package final class SharedState: @unchecked Sendable {
     static let generations = 128 << 20
     static let nodes = 1 << 30
     static let names = 17 << 30
-    static let refusals = 21 << 30
+    static let changes = 21 << 30
+    static let refusals = 23 << 30
     static let end = refusals + RefusalMemory.bytes
   }
 
@@ -218,7 +219,8 @@ package final class SharedState: @unchecked Sendable {
   var nodes: NodeRecords {
     NodeRecords(
       records: base.advanced(by: Offset.nodes), generations: base.advanced(by: Offset.generations),
-      names: base.advanced(by: Offset.names), redo: base.advanced(by: Offset.redo),
+      names: base.advanced(by: Offset.names), changes: base.advanced(by: Offset.changes),
+      redo: base.advanced(by: Offset.redo),
       count: counter(at: Offset.nodeCount), nameCount: counter(at: Offset.nameCount))
   }
 

@@ -134,7 +134,7 @@ final class HandleTable: Sendable {
     let file = makeFile(inode, HandleRecords.Slot(records: records, index: slot))
     var record = record
     record.backing = inode.backing ?? 0
-    record.failure = inode.booking.withLock { $0.failure?.rawValue ?? 0 }
+    (record.failure, record.isSynchronized) = inode.booking.withLock { ($0.failure?.rawValue ?? 0, $0.isSynchronized) }
     let id = table.withLock { table in
       table.inodes[node] = inode
       if hasName { table.named[identity] = inode }

@@ -21,15 +21,28 @@ final class OpenInode: Sendable {
   struct Booking: Sendable {
     /// Bytes that the ledger has for the file.
     var size: Int64
-    /// The last write that failed: a new file of which one did is not whole.
+    /// The last write that failed: a new file of which one did is not whole, until what is missing was written.
     var failure: Errno?
+    /// What is missing of it. All of it where that is not known.
+    var missing = IntervalSet()
+    /// Somebody was told that the file is on disk: a name that it gets from now on is its own at once.
+    var isSynchronized = false
     /// It was set-user-ID or set-group-ID at its first open, and nobody has written to it since.
     var hasPrivileges = false
     /// No name leads to it any more; its bytes are nobody's.
     var isUnlinked = false
+    /// Nanoseconds since 1970: the file's time of modification when its size was last booked.
+    var modified: Int64 = 0
+    /// That time has moved since the kernel was last told to look.
+    var hasNews = false
     /// It could not be written, and is just losing its name by that: nobody may open it any more.
     var isCutOff = false
     var handles: [HandleID: OpenFile] = [:]
+
+    mutating func fail(_ error: Errno, missing bytes: Range<Int64> = 0..<Int64.max) {
+      failure = error
+      missing.insert(bytes)
+    }
 
     var writers: Int { handles.values.count { $0.isWriter } }
   }
@@ -59,6 +72,8 @@ final class OpenFile: Sendable {
   let inode: OpenInode
   let descriptor: SharedDescriptor
   let isWriter: Bool
+  /// It can be mapped for writing. Nobody is told of what is written by way of a mapping.
+  let canBeMapped: Bool
   /// The thread that opened it.
   let opener: pid_t
   /// What a later server knows of it.
@@ -70,29 +85,43 @@ final class OpenFile: Sendable {
     var isClosing = false
     /// Its release has begun.
     var isReleasing = false
-    /// The first write that failed; later ones fail the same way.
-    var failure: Errno?
+    /// A write by way of this open failed, and what it left out is missing still.
+    var hasFailed = false
     /// The upload session and the chunk that is being written, until released.
     var chunk: (session: UploadSession, name: FileName)?
   }
 
   init(
-    inode: OpenInode, descriptor: SharedDescriptor, isWriter: Bool, opener: pid_t, record: HandleRecords.Slot
+    inode: OpenInode, descriptor: SharedDescriptor, isWriter: Bool, canBeMapped: Bool, opener: pid_t,
+    record: HandleRecords.Slot
   ) {
     self.inode = inode
     self.descriptor = descriptor
     self.isWriter = isWriter
+    self.canBeMapped = canBeMapped
     self.opener = opener
     self.record = record
   }
 
-  /// A write failed: later ones of this open fail the same way, and a new file is not whole.
-  func fail(_ error: Errno) {
-    state.withLock { $0.failure = $0.failure ?? error }
+  /// A write failed: a new file is not whole.
+  ///
+  /// - Parameter bytes: what was to be written; all of the file where that is not known.
+  func fail(_ error: Errno, missing bytes: Range<Int64> = 0..<Int64.max) {
+    state.withLock { $0.hasFailed = true }
     // Within the lock: once it has left the list, its record may be another's.
     inode.booking.withLock { booking in
-      booking.failure = error
+      booking.fail(error, missing: bytes)
       for file in booking.handles.values { file.record.note(failure: error) }
+    }
+  }
+}
+
+extension OpenInode {
+  /// Somebody is told that the file is on disk.
+  func noteSynchronized() {
+    booking.withLock { booking in
+      booking.isSynchronized = true
+      for file in booking.handles.values { file.record.noteSynchronized() }
     }
   }
 }
@@ -102,8 +131,9 @@ extension OpenInode {
   func succeed() {
     booking.withLock { booking in
       booking.failure = nil
+      booking.missing = IntervalSet()
       for file in booking.handles.values {
-        file.state.withLock { $0.failure = nil }
+        file.state.withLock { $0.hasFailed = false }
         file.record.forgetFailure()
       }
     }

@@ -51,8 +51,7 @@ final class NodeTable: Sendable {
     if !records.isUsed(0) {
       records.begin(Node(place: .root, parent: .root, name: "", identity: root), in: 0, &new.cells)
     }
-    records[0].device = root.device
-    records[0].inode = root.inode
+    records.setIdentity(0, root)
     for slot in 0..<records.count {
       if !records.isUsed(slot) {
         new.free.append(UInt32(slot))
@@ -114,6 +113,39 @@ final class NodeTable: Sendable {
     }
   }
 
+  // MARK: The time of change
+
+  /// The time of change to be shown of a node whose file has `real`; both in nanoseconds since 1970.
+  func shownChange(of id: NodeID, at real: Int64) -> Int64? {
+    table.withLock { table in table.isCurrent(id) ? table.records.shownChange(id.slot, at: real) : nil }
+  }
+
+  /// The service begins to work on a file: until ``changeIsHidden(_:at:)`` its time of change shows as it does now.
+  func hideChange(_ file: FileIdentity, from real: Int64) {
+    table.withLock { table in
+      if let slot = table.index[file] { table.records.hideChange(Int(slot), from: real) }
+    }
+  }
+
+  func changeIsHidden(_ file: FileIdentity, at real: Int64) {
+    table.withLock { table in
+      if let slot = table.index[file] { table.records.changeIsHidden(Int(slot), at: real) }
+    }
+  }
+
+  /// A caller is about to change a file.
+  func showChange(of id: NodeID) {
+    table.withLock { table in if table.isCurrent(id) { table.records.showChange(id.slot) } }
+  }
+
+  /// Files on which an earlier server was working when it ended.
+  var hidingChanges: [NodeID] {
+    table.withLock { table in
+      (1..<max(1, table.records.count)).filter { table.records.isUsed($0) && table.records.isHidingChange($0) }
+        .map { table.id(of: $0) }
+    }
+  }
+
   /// Takes references back. Returns the nodes that are gone with that: this one, and folders that only led to it.
   func forget(_ id: NodeID, count: UInt64) -> [NodeID] {
     table.withLock { table in
@@ -123,6 +155,20 @@ final class NodeTable: Sendable {
       table.giveBack()
       defer { table.dropped.removeAll() }
       return table.dropped
+    }
+  }
+
+  /// Notes of a file that it was made and not opened.
+  func noteUnopened(_ id: NodeID) {
+    table.withLock { table in if table.isCurrent(id) { table.records[id.slot].isUnopened = 1 } }
+  }
+
+  /// Whether a file was made and not opened; it is opened now.
+  func takeUnopened(_ id: NodeID) -> Bool {
+    table.withLock { table in
+      guard table.isCurrent(id), table.records[id.slot].isUnopened != 0 else { return false }
+      table.records[id.slot].isUnopened = 0
+      return true
     }
   }
 

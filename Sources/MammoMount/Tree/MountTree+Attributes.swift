@@ -24,18 +24,18 @@ extension MountTree {
         try truncate(node, record, handle, by: target, to: size)
         if caller.user != 0 { try clearPrivileges(node, by: target) }
       }
-      if changes.user != nil || changes.group != nil {
-        try Sys.chown(target, changes.user ?? uid_t.max, changes.group ?? gid_t.max)
-      }
-      if let mode = changes.mode {
-        // With the file's lock: the storage may be about to put the mode back.
-        try storage.sizes.holding(record.identity) { () throws(Errno) in try Sys.chmod(target, mode & 0o7777) }
-      }
-      if changes.accessed != nil || changes.modified != nil {
-        try Sys.setTimes(target, Self.time(changes.accessed), Self.time(changes.modified))
+      // With the file's lock: the storage may be about to put the mode back.
+      try changing(node, record.identity) { () throws(Errno) in
+        if changes.user != nil || changes.group != nil {
+          try Sys.chown(target, changes.user ?? uid_t.max, changes.group ?? gid_t.max)
+        }
+        if let mode = changes.mode { try Sys.chmod(target, mode & 0o7777) }
+        if changes.accessed != nil || changes.modified != nil {
+          try Sys.setTimes(target, Self.time(changes.accessed), Self.time(changes.modified))
+        }
       }
       if changes.size != nil || changes.modified != nil { wantDigest(node) }
-      return attributes(try Sys.stat(target), of: record.place)
+      return attributes(try Sys.stat(target), of: record.place, node)
     }
   }
 

@@ -49,7 +49,9 @@ extension MountTree {
 
   private func book(_ booking: inout OpenInode.Booking, _ inode: OpenInode) throws(Errno) -> Int64 {
     guard let descriptor = booking.handles.values.first?.descriptor else { return booking.size }
-    let size = Int64(try Sys.stat(descriptor).st_size)
+    let stat = try Sys.stat(descriptor)
+    let (size, modified) = (Int64(stat.st_size), Clock.nanoseconds(stat.st_mtim))
+    if modified != booking.modified { (booking.modified, booking.hasNews) = (modified, true) }
     defer { booking.size = size }
     guard !booking.isUnlinked, size != booking.size, let node = nodes[inode.node] else { return size }
     let (account, folder) = account(of: node)

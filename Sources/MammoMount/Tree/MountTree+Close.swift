@@ -19,7 +19,8 @@ extension MountTree {
   /// One descriptor of the file was closed, perhaps the last.
   private func closed(_ file: OpenFile, _ caller: Caller) throws {
     guard file.isWriter else { return }
-    if let failure = file.state.withLock({ $0.failure }) {
+    defer { tellTimes(file) }
+    if file.state.withLock({ $0.hasFailed }), let failure = failure(of: file) {
       try book(file.inode)
       throw failure
     }
@@ -30,6 +31,19 @@ extension MountTree {
     try storage.gate.changing {
       try storage.sizes.holding(file.inode.identity) { noteSaved(file, try bookHeld(file.inode)) }
     }
+  }
+
+  /// Whether a write that failed matters beyond the write: a new file and a chunk have to be whole. Elsewhere whoever
+  /// wrote was told, and goes on as on any file system.
+  func needsAllBytes(_ inode: OpenInode) -> Bool {
+    guard let record = nodes[inode.node], !nodes.isOrphan(inode.node) else { return false }
+    return record.place == .chunk || isPending(record)
+  }
+
+  /// The failure by which a file is not whole, if it has to be.
+  func failure(of file: OpenFile) -> Errno? {
+    guard let failure = file.inode.booking.withLock({ $0.failure }), needsAllBytes(file.inode) else { return nil }
+    return failure
   }
 
   /// A new file that the kernel wrote by itself, onto a disk that is full now, may be short: nobody told the server.
@@ -133,7 +147,9 @@ extension MountTree {
       try storage.staging.publish(
         staged, file.descriptor.raw, origin: Origin(path: path(of: file.inode.node), folder: folder), as: record.name,
         in: target.raw,
-        durably: durably)
+        // What it replaces may be durable: after a power cut one of the two has to be there whole.
+        durably: durably || storage.pending.replacesAnother(staged))
+      storage.dropDisplaced(by: staged)
     }
     storage.pending.remove(record.name, in: folder)
     let account = account(of: record.place, in: record.parent)
@@ -166,7 +182,7 @@ extension MountTree {
             // Also what was written since the close, by way of a mapping.
             do {
               let size = try bookHeld(file.inode)
-              if file.state.withLock({ $0.failure }) == nil { noteSaved(file, size) }
+              if failure(of: file) == nil { noteSaved(file, size) }
             } catch {
               noteUnattended(error, "close", node)
             }
@@ -176,7 +192,10 @@ extension MountTree {
       } else {
         storage.sizes.holding(file.inode.identity) { handles.release(handle, file) }
       }
-    if file.isWriter { wantDigest(node) }
+    if file.isWriter {
+      tellTimes(file)
+      wantDigest(node)
+    }
     if let last {
       if let backing = last.backing { notifier?.unregisterBacking(backing) }
       if last.booking.withLock({ $0.isUnlinked }) { remember(file.descriptor, for: last.node) }

@@ -57,8 +57,6 @@ extension MountTree {
   private func write(_ file: OpenFile, at offset: Int64, _ bytes: UnsafeRawBufferPointer, _ caller: Caller) throws
     -> Int
   {
-    // A writer that goes on after an error must not leave a file that looks whole.
-    if let failure = file.state.withLock({ $0.failure }) { throw failure }
     setClosing(file, false)
     try clearPrivileges(file.inode, by: file.descriptor, caller)
     do {
@@ -68,12 +66,29 @@ extension MountTree {
       } else {
         try Sys.writeAll(file.descriptor, at: offset, bytes)
       }
-      return bytes.count
     } catch {
-      let code = (error as? StorageError)?.errno ?? error as? Errno ?? .ioError
-      file.fail(code)
+      noteFailure(error, of: file, at: offset, bytes.count)
       throw error
     }
+    filled(file, at: offset, bytes.count)
+    return bytes.count
+  }
+
+  /// A writer that goes on after an error must not leave a file that looks whole: one that has no name yet gets none.
+  private func noteFailure(_ error: any Error, of file: OpenFile, at offset: Int64, _ count: Int) {
+    guard needsAllBytes(file.inode) else { return }
+    let code = (error as? StorageError)?.errno ?? error as? Errno ?? .ioError
+    file.fail(code, missing: offset..<offset.addingClamped(Int64(count)))
+  }
+
+  /// Something was written: where it is all that was missing the file is whole.
+  private func filled(_ file: OpenFile, at offset: Int64, _ count: Int) {
+    let isWhole = file.inode.booking.withLock { booking in
+      guard booking.failure != nil else { return false }
+      booking.missing.remove(offset..<offset.addingClamped(Int64(count)))
+      return booking.missing.ranges.isEmpty
+    }
+    if isWhole { forgetFailure(of: file.inode.node, file.inode, file.descriptor) }
   }
 
   /// The index by which a chunk has its place; `nil` while it has a work name.
@@ -96,8 +111,9 @@ extension MountTree {
 
   private func synchronize(_ file: OpenFile, dataOnly: Bool) throws {
     try book(file.inode)
+    tellTimes(file)
     // What is not whole gets no name.
-    if let failure = file.inode.booking.withLock({ $0.failure }) { throw failure }
+    if let failure = failure(of: file) { throw failure }
     try refuseIfCutShort(file)
     if let chunk = file.inode.chunk { try chunk.synchronize() }
     if try publish(file, durably: true) { return }
@@ -112,6 +128,13 @@ extension MountTree {
       return try Sys.synchronize(try descriptor(of: record.parent))
     }
     if dataOnly { try Sys.synchronizeData(file.descriptor) } else { try Sys.synchronize(file.descriptor) }
+    // What is renamed after that is kept under the name that it gets, whoever has it open.
+    file.inode.noteSynchronized()
+    if let record = nodes[file.inode.node], let folder = nodes.identity(of: record.parent),
+      let staged = storage.pending.staged(record.name, in: folder)
+    {
+      storage.pending.noteSynchronized(staged)
+    }
   }
 
   package func allocate(
@@ -168,8 +191,16 @@ extension MountTree {
       guard from.inode.chunk == nil, to.inode.chunk == nil else { throw Errno.notSupported }
       try storage.freeSpace.admit(Int64(length))
       try clearPrivileges(to.inode, by: to.descriptor, caller)
-      let copied = try Sys.copyRange(
-        from: from.descriptor.raw, at: sourceOffset, to: to.descriptor.raw, at: targetOffset, length: length)
+      let copied: Int
+      do throws(Errno) {
+        copied = try Sys.copyRange(
+          from: from.descriptor.raw, at: sourceOffset, to: to.descriptor.raw, at: targetOffset, length: length)
+      } catch {
+        // What cannot be copied so is read and written instead.
+        if Self.isTrouble(error) { noteFailure(error, of: to, at: targetOffset, length) }
+        throw error
+      }
+      filled(to, at: targetOffset, copied)
       try book(to.inode)
       return copied
     }

@@ -122,6 +122,7 @@ extension MountTree {
     let staging = try storage.staging
     let file = try Sys.openPath(found.location.name, in: found.location.folder)
     guard !found.location.isStaged else {
+      storage.dropDisplaced(by: found.location.name)
       Staging.setOrigin(origin(target), of: file.raw)
       return found.location.name
     }

@@ -43,7 +43,7 @@ extension MountTree {
   }
 
   /// Plain answers of a file system («no such file») need no explanation; trouble from below does.
-  private static func isTrouble(_ errno: Errno) -> Bool {
+  static func isTrouble(_ errno: Errno) -> Bool {
     switch errno {
     case .noSpace, .ioError, .diskQuotaExceeded, .readOnlyFileSystem, .tooManyOpenFiles, .tooManyOpenFilesInSystem,
       .noMemory, .fileTooLarge:

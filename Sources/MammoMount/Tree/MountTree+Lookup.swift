@@ -43,9 +43,9 @@ extension MountTree {
       if record.place.isVirtual { return try virtualAttributes(record) }
       if record.place == .marker { return try markerAttributes(record, handle) }
       if case .file(let file)? = handle.flatMap({ handles[$0] }) {
-        return attributes(try Sys.stat(file.descriptor), of: record.place)
+        return attributes(try Sys.stat(file.descriptor), of: record.place, node)
       }
-      return attributes(try stat(of: node), of: record.place)
+      return attributes(try stat(of: node), of: record.place, node)
     }
   }
 

@@ -98,6 +98,7 @@ extension MountTree {
       guard let replaced, let old else { return }
       let counted = account(of: target.place, in: target.folder.id)
       if old.isStaged {
+        storage.dropDisplaced(by: old.name)
         return try storage.removedPending(old.name, replaced.stat, replaced.held, from: counted, by: .replaced)
       }
       let isGone = try storage.removed(
@@ -113,12 +114,20 @@ extension MountTree {
     switch target.place {
     case .work, .sessionWork: true
     // One that was published before, by fsync, is only given another name.
-    case .image: (found.location.isStaged || source.place == .workspaceEntry) && isBeingWritten(found.stat)
+    // So is one that somebody was told is on disk.
+    case .image:
+      (found.location.isStaged || source.place == .workspaceEntry) && isBeingWritten(found.stat)
+        && !isSynchronized(found)
     case .chunk: source.place == .chunk && found.location.isStaged && target.found == nil && isBeingWritten(found.stat)
     case .root, .rootStats, .rootErrors, .area, .user, .year, .month, .userStats, .temp, .uploads, .session, .marker,
       .sessionStats, .workspace, .workspaceEntry:
       false
     }
+  }
+
+  private func isSynchronized(_ found: (location: Location, stat: stat)) -> Bool {
+    if found.location.isStaged, storage.pending.isSynchronized(found.location.name) { return true }
+    return handles.inode(FileIdentity(found.stat))?.booking.withLock { $0.isSynchronized } ?? false
   }
 
   /// Whether somebody has it open for writing whose close has not been seen.
@@ -157,9 +166,15 @@ extension MountTree {
       Staging.setOrigin(origin(target), of: file.raw)
       try Sys.rename(source.name, in: found.location.folder, to: staged, in: staging.folder)
     }
+    var displaced: FileName?
     if replaces {
       do throws(Errno) {
-        try Sys.unlink(target.name, in: target.folder.descriptor)
+        // A tool's temporary file never has the name in the storage root.
+        if target.place.isWorkName {
+          try Sys.unlink(target.name, in: target.folder.descriptor)
+        } else {
+          displaced = try storage.displace(target.name, in: target.folder.descriptor, origin(target))
+        }
       } catch {
         if !found.location.isStaged {
           // Where that fails, too, the next start finds it.
@@ -172,7 +187,11 @@ extension MountTree {
     if found.location.isStaged {
       Staging.setOrigin(origin(target), of: file.raw)
       storage.pending.remove(source.name, in: source.folder.node.identity)
+      // Its old name is nobody's.
+      storage.dropDisplaced(by: staged)
     }
+    if let old = target.found?.location, old.isStaged { displaced = storage.pending.takeDisplaced(by: old.name) }
+    storage.pending.keep(displaced, for: staged)
     storage.pending.add(target.name, in: target.folder.node.identity, staged: staged)
   }
 
@@ -207,9 +226,13 @@ extension MountTree {
       let file = try Sys.open(found.location.name, in: found.location.folder, O_RDONLY)
       try staging.publish(
         found.location.name, file.raw, origin: origin(target), as: target.name,
-        in: folder.raw, flags: replaces ? 0 : Staging.noReplace)
+        in: folder.raw, flags: replaces ? 0 : Staging.noReplace,
+        // Whoever has it open writes to what is on disk already; and so it is with what a file in between replaced.
+        durably: isSynchronized(found)
+          || target.found.map { storage.pending.replacesAnother($0.location.name) } ?? false)
     }
     storage.pending.remove(source.name, in: source.folder.node.identity)
+    storage.dropDisplaced(by: found.location.name)
   }
 
   /// Refuses a staged file of which a write failed: it would be half a file under a final name.

@@ -152,23 +152,30 @@ extension MountTree {
   // MARK: What the kernel is told
 
   /// The attributes of a file, as the mount shows them.
-  func attributes(_ stat: stat, of place: Place) -> Attributes {
+  func attributes(_ stat: stat, of place: Place, _ id: NodeID) -> Attributes {
     var stat = stat
+    var timeout = policy.attributeTimeout(of: place)
     switch place {
     // These have one name, whatever records the staging folder keeps of them.
-    case .image, .work, .chunk, .sessionWork, .marker: stat.st_nlink = min(stat.st_nlink, 1)
-    case .root, .rootStats, .rootErrors, .area, .user, .year, .month, .userStats, .temp, .uploads, .session,
-      .sessionStats, .workspace, .workspaceEntry:
+    case .image, .work, .chunk, .sessionWork:
+      stat.st_nlink = min(stat.st_nlink, 1)
+      stat.st_ctim = shownChange(stat, of: id)
+      // The bytes of a chunk are elsewhere. A tool that is told of no blocks takes the chunk for one hole.
+      if isChunk(place) { stat.st_blocks = max(stat.st_blocks, (stat.st_size + 511) / 512) }
+    // The times of the folder change when a file gets its name, of which the kernel is not told.
+    case .month: if !storage.pending.isEmpty(FileIdentity(stat)) { timeout = 0 }
+    case .root, .rootStats, .rootErrors, .area, .user, .year, .userStats, .temp, .uploads, .session, .sessionStats,
+      .marker, .workspace, .workspaceEntry:
       break
     }
-    return Attributes(stat: stat, timeout: policy.attributeTimeout(of: place))
+    return Attributes(stat: stat, timeout: timeout)
   }
 
   /// Counts a reference on what was found under a name and describes it.
   func entry(_ name: FileName, in folder: Folder, _ place: Place, _ stat: stat) -> Entry {
     let id = nodes.reference(Node(place: place, parent: folder.id, name: name, identity: FileIdentity(stat)))
     return Entry(
-      node: id, attributes: attributes(stat, of: place), timeout: policy.entryTimeout(in: folder.node.place))
+      node: id, attributes: attributes(stat, of: place, id), timeout: policy.entryTimeout(in: folder.node.place))
   }
 
   /// Whether something found in the storage root is what belongs at a place. What was planted there is not shown.

@@ -26,6 +26,7 @@ extension MountTree {
         try session(of: record.parent).waitForChunkRemoval()
         return try openFile(node, record, flags: flags, caller, chunk: isWriting ? record.name : nil)
       case .image, .work, .sessionWork, .workspaceEntry:
+        if isWriting { try beginMade(node, record) }
         return try openFile(node, record, flags: flags, caller, chunk: nil)
       case .root, .area, .user, .year, .month, .temp, .uploads, .session, .workspace:
         throw Errno.isDirectory
@@ -158,7 +159,7 @@ extension MountTree {
       if let chunk, nodes[id]?.name != chunk.1, !nodes.isOrphan(id) { throw .staleNFSFileHandle }
       // With its name a chunk that nobody has open has lost its bytes.
       if isChunk(place), stat.st_nlink == 0, handles.inode(of: id) == nil { throw .noSuchFileOrDirectory }
-      if isWriter, new == nil, bytes == nil { try storage.digests.willChange(identity, descriptor) }
+      if isWriter, new == nil, bytes == nil { try storage.digests.willChange(stat, descriptor, storage.ownWork) }
       let hasPrivileges = stat.st_mode & (S_ISUID | S_ISGID) != 0
       var record = HandleRecord(.file, node: id, request: caller.request, descriptor: descriptor.raw)
       record.opener = caller.process
@@ -171,11 +172,13 @@ extension MountTree {
           backing: (hasPrivileges && isWriter && caller.user != 0) || flags & lx_O_DIRECT != 0
             ? nil : dataPath.backing(descriptor.raw, for: place, isWriter: isWriter, notifier),
           chunk: bytes, size: Int64(stat.st_size), hasPrivileges: hasPrivileges)
-        if let failure = failure(of: id, place, name, in: parent) { inode.booking.withLock { $0.failure = failure } }
+        inode.booking.withLock { $0.modified = Clock.nanoseconds(stat.st_mtim) }
+        if let failure = failure(of: id, place, name, in: parent) { inode.booking.withLock { $0.fail(failure) } }
         return inode
       } _: { inode, slot in
         let file = OpenFile(
-          inode: inode, descriptor: descriptor, isWriter: isWriter, opener: caller.process, record: slot)
+          inode: inode, descriptor: descriptor, isWriter: isWriter, canBeMapped: flags & O_ACCMODE == O_RDWR,
+          opener: caller.process, record: slot)
         // Who writes to what has no name any more is no writer of the session's.
         if let chunk, stat.st_nlink > 0 {
           file.state.withLock { $0.chunk = chunk }

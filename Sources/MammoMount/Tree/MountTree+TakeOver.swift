@@ -23,6 +23,7 @@ extension MountTree {
       }
       orphans.keep(.replaced(SharedDescriptor(Descriptor(owning: descriptor))), for: id)
     }
+    endOwnWork()
     var open = heritage.open
     // Pictures of something else come after what they are of.
     let pictures = open.partition { $0.record.kind == HandleRecord.Kind.snapshot.rawValue }
@@ -43,6 +44,7 @@ extension MountTree {
       // Until here a server that follows this one has to find it.
       if isDone { intents.finish(slot) } else { intents.end(slot) }
     }
+    storage.settleLeftDisplaced()
   }
 
   private func adopt(
@@ -107,9 +109,11 @@ extension MountTree {
         chunk: isLost ? nil : session?.file(identity, descriptor), size: Int64(stat.st_size),
         hasPrivileges: stat.st_mode & (S_ISUID | S_ISGID) != 0, isLost: isLost)
     let file = OpenFile(
-      inode: inode, descriptor: descriptor, isWriter: record.isWriter, opener: record.opener,
-      record: handles.slot(slot))
+      inode: inode, descriptor: descriptor, isWriter: record.isWriter,
+      // That it was opened for reading, too, is not on record.
+      canBeMapped: record.isWriter, opener: record.opener, record: handles.slot(slot))
     file.state.withLock { $0.isClosing = record.isClosing }
+    if record.isSynchronized { inode.booking.withLock { $0.isSynchronized = true } }
     if record.failure != 0 { file.fail(Errno(rawValue: record.failure)) }
     if !isOrphan, record.isWriter, node.place == .chunk, let session {
       // Before it is in the table: who is refused here is not in it.

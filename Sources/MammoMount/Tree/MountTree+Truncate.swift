@@ -54,7 +54,7 @@ extension MountTree {
           try chunk.truncate(to: size)
         } else {
           // Of one that is open for writing it has gone.
-          if !isOpenForWriting(identity) { try storage.digests.willChange(identity, file) }
+          if !isOpenForWriting(identity) { try storage.digests.willChange(before, file, storage.ownWork) }
           try Sys.truncate(file, to: size)
         }
         // Only with the lock is it certain who has it open: what nobody has any more books nothing.
@@ -75,7 +75,7 @@ extension MountTree {
   }
 
   /// A file of which a write had failed is empty: from here on it can be whole again.
-  private func forgetFailure(of id: NodeID, _ inode: OpenInode?, _ file: SharedDescriptor) {
+  func forgetFailure(of id: NodeID, _ inode: OpenInode?, _ file: SharedDescriptor) {
     if let inode, inode.booking.withLock({ $0.failure }) == nil { return }
     if let record = nodes[id], !nodes.isOrphan(id), let folder = nodes[record.parent]?.identity,
       let staged = storage.pending.staged(record.name, in: folder)

@@ -8,7 +8,13 @@ extension MountTree {
   package func makeNode(
     _ name: EntryName, in parent: NodeID, mode: mode_t, device: dev_t, _ caller: Caller
   ) throws(Errno) -> Entry {
-    try answering("mknod", parent, name) {
+    // Elsewhere a file is made as by an open: it waits for its name as others do, and is closed at once.
+    if mode & S_IFMT == S_IFREG || mode & S_IFMT == 0, let place = nodes[parent]?.place, place != .workspace,
+      place != .workspaceEntry
+    {
+      return try makeFile(name, in: parent, mode: mode, caller)
+    }
+    return try answering("mknod", parent, name) {
       try inWorkspace(name, parent, caller) { name, folder in
         let isNew = try onceOnly(caller.request, .fileExists) { () throws(Errno) in
           try Sys.makeNode(name, in: folder, mode: mode, device: device)

@@ -24,8 +24,10 @@ extension MountTree {
       let name = FileName(nulTerminated: name.nulTerminated)
       try checkWritable(name)
       let holder = try holder(node, name)
-      try onceOnly(caller.request, .fileExists) { () throws(Errno) in
-        try Sys.setExtendedAttribute(name, of: holder, to: value, flags: flags)
+      try changing(node, try self.node(node).identity) {
+        try onceOnly(caller.request, .fileExists) { () throws(Errno) in
+          try Sys.setExtendedAttribute(name, of: holder, to: value, flags: flags)
+        }
       }
     }
   }
@@ -49,8 +51,10 @@ extension MountTree {
       let name = FileName(nulTerminated: name.nulTerminated)
       try checkWritable(name)
       let holder = try holder(node, name)
-      try onceOnly(caller.request, .noData) { () throws(Errno) in
-        try Sys.removeExtendedAttribute(name, of: holder)
+      try changing(node, try self.node(node).identity) {
+        try onceOnly(caller.request, .noData) { () throws(Errno) in
+          try Sys.removeExtendedAttribute(name, of: holder)
+        }
       }
     }
   }

@@ -25,7 +25,8 @@ extension MountTree {
   private func attributes(_ stat: stat, _ record: Node) -> Attributes {
     var stat = stat
     stat.st_ino = ino_t(record.identity.inode)
-    return attributes(stat, of: .marker)
+    stat.st_nlink = min(stat.st_nlink, 1)
+    return Attributes(stat: stat, timeout: policy.attributeTimeout(of: .marker))
   }
 
   /// The file that stands for the marker: the draft that the handle means, the

@@ -1,4 +1,4 @@
-internal import Glibc
+package import Glibc
 internal import Synchronization
 package import SystemPackage
 
@@ -89,11 +89,12 @@ package final class Digests: Sendable {
   }
 
   /// Takes a file's digest away, before its bytes change. The caller holds the file's lock.
-  package func willChange(
-    _ identity: FileIdentity, _ file: borrowing some DescriptorReference & ~Copyable
-  ) throws(Errno) {
+  ///
+  /// - Parameter stat: of the file as it is now.
+  package func willChange(_ stat: stat, _ file: SharedDescriptor, _ ownWork: OwnWork) throws(Errno) {
+    let identity = FileIdentity(stat)
     if isActive.load(ordering: .relaxed), queue.withLock({ $0.drop(identity) }) { isLate.value = true }
-    try Digest.remove(from: file)
+    try ownWork.on(stat, file.raw) { () throws(Errno) in try Digest.remove(from: file) }
   }
 
   package func start(_ storage: Storage) {
@@ -250,7 +251,7 @@ extension Storage {
       guard !isOpenForWriting(identity), !isLate() else { return false }
       let stat = try Sys.stat(file)
       guard stat.st_nlink > 0, Digest(sha256: digest.sha256, of: stat) == digest else { return false }
-      try digest.write(to: file)
+      try ownWork.on(stat, file.raw) { () throws(Errno) in try digest.write(to: file) }
       // Somebody may have looked while its mode had the owner's bits for that.
       if Sys.lendsRights(to: stat) { observer?.modeChanged(identity) }
       return true

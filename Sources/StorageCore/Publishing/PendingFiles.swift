@@ -22,6 +22,10 @@ package final class PendingFiles: Sendable {
     var perFolder: [FileIdentity: Int] = [:]
     /// Those of which a write failed, by their staged names, which no other file ever gets.
     var failures: [FileName: Errno] = [:]
+    /// Those that somebody has synchronised, by their staged names.
+    var synchronized: Set<FileName> = []
+    /// What a file replaces once it is whole: both by their staged names.
+    var displaced: [FileName: FileName] = [:]
   }
 
   private let table = Mutex(Table())
@@ -50,6 +54,7 @@ package final class PendingFiles: Sendable {
     table.withLock { table in
       guard let staged = table.staged.removeValue(forKey: Key(folder: folder, name: name)) else { return nil }
       if let count = table.perFolder[folder] { table.perFolder[folder] = count > 1 ? count - 1 : nil }
+      table.synchronized.remove(staged)
       return staged
     }
   }
@@ -84,6 +89,25 @@ package final class PendingFiles: Sendable {
   }
 
   package func failure(_ staged: FileName) -> Errno? { table.withLock { $0.failures[staged] } }
+
+  /// Somebody was told that a file is on disk.
+  package func noteSynchronized(_ staged: FileName) { _ = table.withLock { $0.synchronized.insert(staged) } }
+
+  package func isSynchronized(_ staged: FileName) -> Bool { table.withLock { $0.synchronized.contains(staged) } }
+
+  /// A file waits in the place of another, which is kept until the new one is whole.
+  ///
+  /// - Parameter displaced: the staged name of the other; `nil` changes nothing.
+  package func keep(_ displaced: FileName?, for staged: FileName) {
+    if let displaced { table.withLock { $0.displaced[staged] = displaced } }
+  }
+
+  /// What a file was to replace, which is then the caller's to keep or remove.
+  package func takeDisplaced(by staged: FileName) -> FileName? {
+    table.withLock { $0.displaced.isEmpty ? nil : $0.displaced.removeValue(forKey: staged) }
+  }
+
+  package func replacesAnother(_ staged: FileName) -> Bool { table.withLock { $0.displaced[staged] != nil } }
 
   /// What is pending in a folder.
   package func all(in folder: FileIdentity) -> [(name: FileName, staged: FileName)] {

@@ -35,6 +35,8 @@ struct Recovery {
     var adopted: [AdoptedFile] = []
     /// The staged names of open files.
     var open: [FileIdentity: FileName] = [:]
+    /// Files whose name was given to another that was not whole.
+    var displaced: [DisplacedFile] = []
     /// Published files that are whole in memory and perhaps not on disk, with their staged names and final paths.
     var unsettled: [(file: FileIdentity, staged: FileName, path: String)] = []
     /// Numbers go on from run to run, so that what is recovered from two runs has two names.
@@ -48,7 +50,8 @@ struct Recovery {
     }
     for entry in entries {
       // One that leaves no room for more is none that was given.
-      if let number = StagedName(parsing: entry.name)?.number, number < .max - 1 << 32 {
+      let displaced = UInt64(entry.name.description.dropFirst(Staging.displacedPrefix.count))
+      if let number = StagedName(parsing: entry.name)?.number ?? displaced, number < .max - 1 << 32 {
         result.firstNumber = max(result.firstNumber, number + 1)
       }
       do throws(Errno) {
@@ -72,6 +75,10 @@ struct Recovery {
     defer { lent?.takeBack() }
     let stat = try Sys.stat(file)
     let origin = present(Staging.origin(of: file, named: name))
+    if name.hasPrefix(Staging.displacedPrefix) {
+      hasChangedFiles = true
+      return result.displaced.append(DisplacedFile(name: name, origin: origin.path))
+    }
     let isPublished = origin.size != nil && stat.st_nlink > 1
     if open.contains(FileIdentity(stat)), !isPublished {
       result.open[FileIdentity(stat)] = name

@@ -7,6 +7,7 @@ final class Settler: Sendable {
   private let folder: SharedDescriptor
   private let sizes: LockStripes
   private let refusals: RefusalLog
+  private let ownWork: OwnWork
   private let queue = Monitor(Queue())
 
   private struct Queue {
@@ -24,7 +25,8 @@ final class Settler: Sendable {
   /// Sooner, the write-out of the first files of a batch would only be in the way of the last.
   private static let gathering: UInt64 = 5_000_000_000
 
-  init(folder: SharedDescriptor, sizes: LockStripes, refusals: RefusalLog) {
+  init(folder: SharedDescriptor, sizes: LockStripes, refusals: RefusalLog, ownWork: OwnWork) {
+    self.ownWork = ownWork
     self.folder = folder
     self.sizes = sizes
     self.refusals = refusals
@@ -123,9 +125,17 @@ final class Settler: Sendable {
 
   private func dropRecord(_ staged: FileName) {
     let file = try? Sys.openPath(staged, in: folder)
-    // A record that stays is looked at by the next start, which finds the file whole.
-    guard (try? Sys.unlink(staged, in: folder)) != nil, let file else { return }
-    // Not before: a record without it is none of a published file.
-    Staging.removeOrigin(of: file.raw)
+    guard let file, let stat = try? Sys.stat(file) else {
+      // The next start finds the file whole.
+      try? Sys.unlink(staged, in: folder)
+      return
+    }
+    let raw = file.raw
+    ownWork.on(stat, raw) {
+      // A record that stays is looked at by the next start, which finds the file whole.
+      guard (try? Sys.unlink(staged, in: folder)) != nil else { return }
+      // Not before: a record without it is none of a published file.
+      Staging.removeOrigin(of: raw)
+    }
   }
 }

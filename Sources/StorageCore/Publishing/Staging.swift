@@ -24,11 +24,15 @@ package final class Staging: Sendable {
   private let counter: Atomic<UInt64>
   /// Nothing survives a power cut there anyway, and nothing is torn.
   private let isVolatile: Bool
+  private let ownWork: OwnWork
 
-  init(folder: SharedDescriptor, firstNumber: UInt64, sizes: LockStripes, refusals: RefusalLog) {
+  init(
+    folder: SharedDescriptor, firstNumber: UInt64, sizes: LockStripes, refusals: RefusalLog, ownWork: OwnWork
+  ) {
+    self.ownWork = ownWork
     isVolatile = lx_filesystem_type(folder.raw) == lx_TMPFS_MAGIC
     self.folder = folder
-    settler = Settler(folder: folder, sizes: sizes, refusals: refusals)
+    settler = Settler(folder: folder, sizes: sizes, refusals: refusals, ownWork: ownWork)
     counter = Atomic(firstNumber)
   }
 
@@ -48,6 +52,11 @@ package final class Staging: Sendable {
   /// A name that no staged file has, for a file whose origin is set apart.
   package func nextName() -> FileName { StagedName(number: nextNumber()).fileName }
 
+  /// As ``nextName()``, for a file that had its name and is being replaced.
+  func nextDisplacedName() -> FileName { FileName("\(Self.displacedPrefix)\(nextNumber())") }
+
+  static let displacedPrefix = "displaced-"
+
   private func nextNumber() -> UInt64 { counter.wrappingAdd(1, ordering: .relaxed).newValue }
 
   /// Gives a staged file its final name; it is whole as far as its writers are concerned.
@@ -62,6 +71,15 @@ package final class Staging: Sendable {
     flags: UInt32 = Staging.noReplace, durably: Bool = false
   ) throws(Errno) {
     let stat = try Sys.stat(descriptor)
+    try ownWork.on(stat, descriptor) { () throws(Errno) in
+      try publish(staged, descriptor, stat, origin: origin, as: name, in: target, flags: flags, durably: durably)
+    }
+  }
+
+  private func publish(
+    _ staged: FileName, _ descriptor: CInt, _ stat: stat, origin: Origin, as name: FileName, in target: CInt,
+    flags: UInt32, durably: Bool
+  ) throws(Errno) {
     if !durably, !isVolatile, flags == lx_RENAME_NOREPLACE, stat.st_nlink == 1, isDense(descriptor, stat) {
       try Sys.settleBlocks(descriptor, at: 0, length: Int64(stat.st_size))
       if Self.record(origin.published(Int64(stat.st_size)).text(of: staged), on: descriptor) {
@@ -86,8 +104,10 @@ package final class Staging: Sendable {
   package func publishPlaced(
     _ staged: FileName, _ descriptor: CInt, as name: FileName, in target: CInt
   ) throws(Errno) {
-    try Sys.rename(staged, in: folder, to: name, in: target, flags: Self.noReplace)
-    Self.removeOrigin(of: descriptor)
+    try ownWork.on(try Sys.stat(descriptor), descriptor) { () throws(Errno) in
+      try Sys.rename(staged, in: folder, to: name, in: target, flags: Self.noReplace)
+      Self.removeOrigin(of: descriptor)
+    }
   }
 
   /// Takes the record of a published file away, because the file is durable, or gone from its final name.
@@ -95,9 +115,12 @@ package final class Staging: Sendable {
   /// The caller holds the file's lock.
   package func forget(_ file: FileIdentity, _ descriptor: CInt? = nil) throws(Errno) {
     guard let staged = settler.take(file) else { return }
-    try Sys.unlink(staged, in: folder)
-    // Not before: a record without it is none of a published file.
-    if let descriptor { Self.removeOrigin(of: descriptor) }
+    guard let descriptor else { return try Sys.unlink(staged, in: folder) }
+    try ownWork.on(try Sys.stat(descriptor), descriptor) { () throws(Errno) in
+      try Sys.unlink(staged, in: folder)
+      // Not before: a record without it is none of a published file.
+      Self.removeOrigin(of: descriptor)
+    }
   }
 
   /// A published file is on record from before: its record goes once it is on disk.

@@ -17,9 +17,12 @@ extension Storage {
     guard let staged = pending.staged(name, in: folder) else { return }
     try StorageError.wrap("putting away what there is of \(path)") { () throws(Errno) in
       let stat = try Sys.stat(staged, in: staging.folder)
+      defer { restore(by: staged, as: name, in: folder, account, path) }
       // Another's, in its place.
       guard FileIdentity(stat) == file else { return }
       guard keep, stat.st_size > 0 else {
+        let displaced = pending.takeDisplaced(by: staged)
+        defer { pending.keep(displaced, for: staged) }
         _ = try removePending(name, in: folder, account: account, by: .cutOff)
         observer?.changed(name, in: folder)
         refusals.add(
@@ -44,6 +47,19 @@ extension Storage {
       observer?.changed(name, in: folder)
       refusals.add(operation: "close", path: path, errno: .ioError, advice: advice)
     }
+  }
+
+  /// What the file was to replace has its name again, if the file has lost it.
+  private func restore(
+    by staged: FileName, as name: FileName, in folder: FileIdentity, _ account: Account, _ path: String
+  ) {
+    guard pending.staged(name, in: folder) == nil, let place = try? StoragePath(parsing: path),
+      restoreDisplaced(by: staged, as: name, DisplacedPlace(path: place, folder: folder, account: account))
+    else { return }
+    observer?.changed(name, in: folder)
+    refusals.add(
+      operation: "close", path: path, errno: .ioError,
+      advice: "what was to replace it could not be written whole; it is as it was before")
   }
 
   /// Where that fails, as on a disk that is full to the last block, the file stays staged for the next start: half an image

@@ -179,6 +179,7 @@ extension Storage {
       let stat = try Sys.stat(held)
       try staging.discard(staged)
       pending.remove(name, in: folder)
+      dropDisplaced(by: staged)
       lost(staged, stat, held, from: account, by: loss)
     }
     return true

@@ -193,7 +193,8 @@ struct FailedWriteTests {
           os.write(second, b"whole")
           free(); fill()
           refused(errno.ENOSPC, os.write, first, bytes(100000))
-          refused(errno.ENOSPC, os.close, first)
+          # Nobody finds it any more, so that nobody takes it for a whole one.
+          os.close(first)
           free()
           os.close(second)
           for root in (M, R): assert get(path.replace(M, root)) == b"whole"
@@ -285,6 +286,90 @@ struct FailedWriteTests {
           os.rename(work, image)
           assert get(image) == b"whole"
           """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
+  @Test("in the workspace only the write itself fails, and other calls go on as on any file system", .needs("sqlite3"))
+  func workspace() throws {
+    try withSmallDisk { m in
+      try m.python(
+        Self.filling + "\n" + #"""
+          path = M + "/temp/processing/w"
+          fd = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+          os.write(fd, b"a" * 100)
+          fill()
+          refused(errno.ENOSPC, os.pwrite, fd, bytes(100000), 1 << 20)
+          os.fsync(fd)
+          free()
+          os.pwrite(fd, b"b", 0)
+          os.fsync(fd)
+          os.close(fd)
+          assert get(path)[:100] == b"b" + b"a" * 99
+          import sqlite3
+          db = sqlite3.connect(M + "/temp/processing/t.db", isolation_level=None)
+          db.execute("pragma journal_mode=wal")
+          db.execute("create table t(a blob)")
+          fill()
+          try:
+              for _ in range(50): db.execute("insert into t values(?)", (b"2" * 500000,))
+              raise AssertionError("the disk is full")
+          except sqlite3.OperationalError: pass
+          free()
+          db.execute("insert into t values(?)", (b"3" * 500000,))
+          db.close()
+          """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
+  @Test("an image that is there is changed in place: a write that fails concerns nobody but its caller")
+  func inPlace() throws {
+    try withSmallDisk { m in
+      try m.python(
+        Self.filling + "\n" + #"""
+          path = month + "/a.dcm"
+          put(path, b"a" * 100)
+          fill_but(11)
+          fd = os.open(path, os.O_WRONLY)
+          free(); fill()
+          refused(errno.ENOSPC, os.pwrite, fd, bytes(100000), 1 << 20)
+          free()
+          os.pwrite(fd, b"b", 0)
+          os.fsync(fd)
+          os.close(fd)
+          assert get(path)[:100] == b"b" + b"a" * 99
+          """#)
+      try m.expectStatsAsWalked()
+    }
+  }
+
+  @Test("a writer that writes what is missing has a whole file", arguments: ["image", "chunk"])
+  func filled(kind: String) throws {
+    try withSmallDisk { m in
+      try m.python(
+        Self.filling + "\n" + #"""
+          folder, name = (month, "a.dcm") if os.environ["KIND"] == "image" else (session, "chunk_0")
+          path = f"{folder}/{name}"
+          fill_but(11)
+          fd = new(path)
+          os.write(fd, b"a" * 4096)
+          free(); fill()
+          refused(errno.ENOSPC, os.pwrite, fd, b"b" * 8192, 4096)
+          refused(errno.ENOSPC, os.fsync, fd)
+          free()
+          # Other writes succeed, and do not make it whole.
+          os.pwrite(fd, b"c" * 4096, 0)
+          other = os.dup(fd)
+          refused(errno.ENOSPC, os.close, other)
+          os.pwrite(fd, b"b" * 4096, 4096)
+          refused(errno.ENOSPC, os.fsync, fd)
+          os.pwrite(fd, b"b" * 4096, 8192)
+          os.fsync(fd)
+          os.close(fd)
+          assert get(path) == b"c" * 4096 + b"b" * 8192
+          if os.environ["KIND"] == "image": assert get(path.replace(M, R)) == get(path)
+          """#, ["KIND": kind])
       try m.expectStatsAsWalked()
     }
   }

@@ -1,13 +1,13 @@
 /// A set of byte offsets, kept as disjoint ranges in order.
 ///
 /// Chunks that follow one another make one range, so there are few.
-struct IntervalSet: Equatable, Sendable {
-  private(set) var ranges: [Range<Int64>] = []
+package struct IntervalSet: Equatable, Sendable {
+  package private(set) var ranges: [Range<Int64>] = []
 
-  init() {}
+  package init() {}
 
   /// Adds `range`; what is there already stays.
-  mutating func insert(_ range: Range<Int64>) {
+  package mutating func insert(_ range: Range<Int64>) {
     guard !range.isEmpty else { return }
     // All that touch it become one with it.
     let first = index { $0.upperBound >= range.lowerBound }
@@ -21,7 +21,7 @@ struct IntervalSet: Equatable, Sendable {
   }
 
   /// Takes `range` out.
-  mutating func remove(_ range: Range<Int64>) {
+  package mutating func remove(_ range: Range<Int64>) {
     guard !range.isEmpty else { return }
     let first = index { $0.upperBound > range.lowerBound }
     let end = index { $0.lowerBound >= range.upperBound }
