@@ -43,6 +43,8 @@ struct MountFolders {
     try checkMountPoint(given: mountPoint)
     try Self.check(self.root, what: "storage root")
     try checkPlaces()
+    // What a dead mount hides can be looked at once that is cleared.
+    if MountPoint.dead(holding: self.mountPoint) == nil { try checkEmpty() }
     try checkGuard(newRoot)
   }
 
@@ -50,7 +52,6 @@ struct MountFolders {
   mutating func make() throws {
     if MountPoint.dead(holding: mountPoint) != nil {
       while let dead = MountPoint.dead(holding: mountPoint) { try Self.clear(dead) }
-      // What the dead mount has hidden could not be looked at before.
       try checkEmpty()
     }
     for (path, what) in [(root, "storage root"), (mountPoint, "mount point")] {
@@ -76,7 +77,6 @@ struct MountFolders {
       throw Failure(mount.isThereAlready)
     } else {
       try Self.check(mountPoint, what: "mount point")
-      try checkEmpty()
     }
   }
 
