@@ -120,6 +120,7 @@ find_swift() {
       SWIFT=$candidate
       PATH=$(dirname -- "$candidate"):$PATH
       export PATH
+      forget_other_builds
       step "Using Swift $found ($SWIFT)"
       return 0
     fi
@@ -147,6 +148,20 @@ check_fuse() {
 # MARK: The binary
 
 RELEASE_FLAGS=(-c release --static-swift-stdlib --product mammofs)
+
+# What the compiler keeps names absolute paths: in a checkout that was moved or copied it fails with errors about its
+# module cache. So what was built elsewhere is thrown away; the packages that were fetched stay.
+forget_other_builds() {
+  local plan
+  for plan in "$PROJECT"/.build/*.yaml; do
+    [ -e "$plan" ] || continue
+    grep -qF "\"$PROJECT/.build/" "$plan" && continue
+    step "This checkout was built in another folder: building anew"
+    find "$PROJECT/.build" -mindepth 1 -maxdepth 1 ! -name repositories ! -name checkouts ! -name artifacts \
+      ! -name workspace-state.json -exec rm -rf -- {} +
+    return
+  done
+}
 
 # With MAMMOFS_STRICT=1 in the environment the package turns its warnings into errors.
 build_release() { (cd "$PROJECT" && "$SWIFT" build "${RELEASE_FLAGS[@]}"); }

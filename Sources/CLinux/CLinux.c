@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
+#include "Signals.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -246,7 +247,7 @@ int lx_fork_sharing_descriptors(void) {
   return (int)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
 }
 
-static void supervisor_signals(sigset_t *set) {
+void lx_supervisor_signals(sigset_t *set) {
   sigemptyset(set);
   sigaddset(set, SIGTERM);
   sigaddset(set, SIGINT);
@@ -256,13 +257,13 @@ static void supervisor_signals(sigset_t *set) {
 
 int lx_block_supervisor_signals(void) {
   sigset_t set;
-  supervisor_signals(&set);
+  lx_supervisor_signals(&set);
   return sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
 int lx_wait_for_supervisor_signal(int milliseconds) {
   sigset_t set;
-  supervisor_signals(&set);
+  lx_supervisor_signals(&set);
   struct timespec limit = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
   int signal = sigtimedwait(&set, NULL, &limit);
   return signal > 0 ? signal : 0;

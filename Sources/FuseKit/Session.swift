@@ -25,7 +25,14 @@ public final class Session: Sendable {
     var failure: Errno?
     /// Taken over from another process, with how to unmount it.
     var adopted: (continuation: Continuation, unmount: @Sendable () -> Void)?
+    /// Set aside before there is anything to serve.
+    var threads: ThreadReserve?
   }
+
+  /// Those of messenger, watch and the first worker; without them nothing is served.
+  private static let neededThreads = 3
+  /// With more workers, so that a few may block although no more threads are to be had.
+  private static let wantedThreads = 6
 
   private let server: Server
   private let libfuse: LibfuseSession
@@ -50,23 +57,30 @@ public final class Session: Sendable {
   }
 
   deinit {
+    state.withLock { $0.threads }?.dismiss()
     notifier.close()
     notifier.closeDevice()
   }
 
   /// Mounts at the folder `path`: as root by mount(2), else by `fusermount3`.
   ///
-  /// Throws `ENOTCONN` where a mount whose server died still lies there, `ENODEV` where there is no FUSE,
-  /// and `EPERM` where `fusermount3` refuses. The corresponding C function is `fuse_session_mount`.
+  /// Throws `EAGAIN` where there are no threads to serve it, `ENOTCONN` where a mount whose server died still lies
+  /// there, `ENODEV` where there is no FUSE, and `EPERM` where `fusermount3` refuses. The corresponding C function is `fuse_session_mount`.
   public func mount(at path: String) throws(Errno) {
     guard state.withLock({ $0.phase == .new }) else { throw .resourceBusy }
     var folder = stat()
     guard stat(path, &folder) == 0 else { throw Errno(rawValue: errno) }
-    try libfuse.mount(at: path)
+    let threads = try ThreadReserve(Self.wantedThreads, atLeast: Self.wantedThreads)
     do throws(Errno) {
-      try connect()
+      try libfuse.mount(at: path)
+      do throws(Errno) {
+        try connect(threads)
+      } catch {
+        libfuse.unmount()
+        throw error
+      }
     } catch {
-      libfuse.unmount()
+      threads.dismiss()
       throw error
     }
   }
@@ -74,16 +88,26 @@ public final class Session: Sendable {
   /// Goes on with a mount that another process served until it ended. Nothing may be served there any more.
   ///
   /// The kernel is not asked again what it offers: it is as it was. What was read and not answered it sends again,
-  /// marked as such (``RequestNumber/isResent``). Throws `EOPNOTSUPP` where the kernel cannot do that.
+  /// marked as such (``RequestNumber/isResent``). Throws `EOPNOTSUPP` where the kernel cannot do that, and `EAGAIN`
+  /// where there are no threads to serve it: it can then be tried again.
   ///
   /// - Parameter unmount: takes the mount away; called at most once, at the end.
   public func adopt(_ continuation: Continuation, unmount: @escaping @Sendable () -> Void) throws(Errno) {
     guard state.withLock({ $0.phase == .new }) else { throw .resourceBusy }
     guard continuation.canResend else { throw .notSupported }
-    try libfuse.adopt(continuation.descriptor)
-    state.withLock { $0.adopted = (continuation, unmount) }
-    try connect()
+    let threads = try ThreadReserve(Self.wantedThreads, atLeast: Self.neededThreads)
+    do throws(Errno) {
+      try libfuse.adopt(continuation.descriptor)
+      state.withLock { $0.adopted = (continuation, unmount) }
+      try connect(threads)
+    } catch {
+      threads.dismiss()
+      throw error
+    }
   }
+
+  /// Over which the kernel asks; -1 before there is a mount.
+  public var descriptor: CInt { libfuse.descriptor }
 
   /// Whether the mount has gone: nobody waits for an answer any more. True also while all requests that were read are
   /// being worked on, and none is there to find that out.
@@ -92,13 +116,14 @@ public final class Session: Sendable {
     return poll(&device, 1, 0) == 1 && device.revents & Int16(POLLERR) != 0
   }
 
-  private func connect() throws(Errno) {
+  private func connect(_ threads: ThreadReserve) throws(Errno) {
     let connection = try Connection(
       descriptor: libfuse.descriptor, progress: options.progress,
       processors: options.keepsProcessorsReady ? IdleProcessors() : nil)
     try libfuse.takeOverTransport(over: libfuse.descriptor)
     state.withLock {
       $0.connection = connection
+      $0.threads = threads
       $0.phase = .mounted
     }
   }
@@ -106,17 +131,18 @@ public final class Session: Sendable {
   /// Serves until the file system is unmounted, by whomever, or ``stop()`` is called; every request that was
   /// read is answered before it returns.
   public func run() throws(Errno) {
-    let (connection, isStopped) = state.withLock { state -> (Connection?, Bool) in
-      guard !state.hasRun else { return (nil, false) }
-      guard !state.shouldStop else { return (nil, true) }
-      guard state.phase == .mounted else { return (nil, false) }
+    let (connection, threads, isStopped) = state.withLock { state -> (Connection?, ThreadReserve?, Bool) in
+      guard !state.hasRun else { return (nil, nil, false) }
+      guard !state.shouldStop else { return (nil, nil, true) }
+      guard state.phase == .mounted else { return (nil, nil, false) }
       state.phase = .negotiating
       state.hasRun = true
-      return (state.connection, false)
+      return (state.connection, state.threads, false)
     }
     if isStopped { return }
-    guard let connection else { throw .socketNotConnected }
+    guard let connection, let threads else { throw .socketNotConnected }
     defer {
+      threads.dismiss()
       state.withLock { $0.phase = .ended }
       state.wakeAll()
     }
@@ -130,7 +156,7 @@ public final class Session: Sendable {
     server.fileSystem.mounted(notifier)
     defer { server.fileSystem.unmounted() }
     if adopted != nil { try Outgoing.requestResend(over: connection.descriptor) }
-    try serve(connection)
+    try serve(connection, on: threads)
     if let failure = state.withLock({ $0.failure }) { throw failure }
   }
 
@@ -223,9 +249,9 @@ public final class Session: Sendable {
     return worker.agreed
   }
 
-  private func serve(_ connection: Connection) throws(Errno) {
+  private func serve(_ connection: Connection, on threads: ThreadReserve) throws(Errno) {
     let team = try Team(
-      connection: connection, limit: options.workers, polling: options.polling,
+      connection: connection, limit: options.workers, polling: options.polling, threads: threads,
       serve: { [libfuse] in libfuse.process($0) },
       onEnd: { [state] error in
         state.withLock {
@@ -234,7 +260,7 @@ public final class Session: Sendable {
         }
         state.wakeAll()
       })
-    let messenger = try Thread(name: "fuse-notify") { [notifier, libfuse] in notifier.deliver(to: libfuse) }
+    let messenger = try threads.thread(name: "fuse-notify") { [notifier, libfuse] in notifier.deliver(to: libfuse) }
     var isDelivering = true
     func endDelivery() {
       guard isDelivering else { return }

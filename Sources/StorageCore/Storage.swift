@@ -66,17 +66,19 @@ public final class Storage: Sendable {
   /// brings what an earlier run left half-done in order, and starts counting
   /// where no figures were left.
   ///
-  /// - Parameter user: who has the root, for the message that a second one gets.
+  /// - Parameters:
+  ///   - user: who has the root, for the message that a second one gets.
+  ///   - recounts: counts also where figures were left, as after changes that were made past the service.
   /// - Throws: ``StorageError/inUse(_:)`` where somebody has.
-  public func initialize(as user: String = "another program") throws(StorageError) {
-    _ = try initialize(as: user, inheriting: nil)
+  public func initialize(as user: String = "another program", recounts: Bool = false) throws(StorageError) {
+    _ = try initialize(as: user, inheriting: nil, recounts: recounts)
   }
 
   /// As ``initialize(as:)``, where what an earlier process had open lives on.
   ///
   /// - Returns: the staged names of those open files that have no other yet.
   package func initialize(
-    as user: String, inheriting inheritance: Inheritance?
+    as user: String, inheriting inheritance: Inheritance?, recounts: Bool = false
   ) throws(StorageError) -> [FileIdentity: FileName] {
     let isNew = (try? Sys.stat(Layout.privateFolder, in: root.descriptor)) == nil
     let lock =
@@ -122,10 +124,11 @@ public final class Storage: Sendable {
     opened.withLock { $0 = Opened(staging: staging, privateFolder: privateFolder, lock: lock.descriptor) }
     try loadUsage(
       privateFolder.raw, adopted: found.adopted,
-      areTrue: !recovery.hasChangedFiles && !sessionRecovery.hasChangedFiles)
+      areTrue: !recounts && !recovery.hasChangedFiles && !sessionRecovery.hasChangedFiles)
     if inheritance == nil {
       settleLeftDisplaced()
-      startCounting()
+      // Nobody waits for anything else yet.
+      if !startCounting() { count() }
     }
     return found.open
   }
@@ -243,17 +246,29 @@ public final class Storage: Sendable {
     ledger.beginCounting()
   }
 
-  /// Counts in the background, where no figures were left: once it is known what is open.
-  package func startCounting() {
-    guard ledger.stats.isCounting else { return }
-    counting.change { $0 = true }
-    Thread.start("counter") { [self] in
-      let counter = UsageCounter(
-        root: root.descriptor, ledger: ledger, gate: gate,
-        openSize: { self.observer?.openSize($0) },
-        isCancelled: { self.stopping.load(ordering: .relaxed) })
-      if counter.run() { ledger.endCounting() }
-      counting.change { $0 = false }
+  /// Counts in the background, where no figures were left: once it is known what is open. Nothing where that is being
+  /// done, or no thread is to be had.
+  ///
+  /// - Returns: false where no thread is to be had.
+  @discardableResult
+  package func startCounting() -> Bool {
+    let isDue = counting.change { isCounting in
+      guard !isCounting, ledger.stats.isCounting else { return false }
+      isCounting = true
+      return true
     }
+    guard isDue else { return true }
+    let hasStarted = Thread.startIfPossible("counter") { [self] in count() }
+    if !hasStarted { counting.change { $0 = false } }
+    return hasStarted
+  }
+
+  private func count() {
+    let counter = UsageCounter(
+      root: root.descriptor, ledger: ledger, gate: gate,
+      openSize: { self.observer?.openSize($0) },
+      isCancelled: { self.stopping.load(ordering: .relaxed) })
+    if counter.run() { ledger.endCounting() }
+    counting.change { $0 = false }
   }
 }

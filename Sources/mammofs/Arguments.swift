@@ -4,7 +4,11 @@ enum Arguments {
   static func check() throws {
     for argument in UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)) {
       guard let argument, String(validatingCString: argument) == nil else { continue }
-      throw Failure("an argument is not UTF-8: \(String(cString: argument)); use names that are")
+      // Of these 1 is an answer.
+      let asks = ["has-space", "verify"].contains(CommandLine.arguments.dropFirst().first)
+      throw Failure(
+        "an argument is not UTF-8: \(String(cString: argument)); use names that are",
+        code: asks ? Failure.noAnswer : 1)
     }
   }
 }

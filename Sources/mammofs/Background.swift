@@ -59,10 +59,23 @@ enum Background {
     posix_spawnattr_setflags(&attributes, lx_POSIX_SPAWN_SETSID)
     var process: pid_t = 0
     let pointers = arguments.map { strdup($0) } + [nil]
-    defer { for pointer in pointers { free(pointer) } }
-    let result = posix_spawn(&process, path, &actions, &attributes, pointers, environ)
+    let variables = environment.map { strdup($0) } + [nil]
+    defer { for pointer in pointers + variables { free(pointer) } }
+    let result = posix_spawn(&process, path, &actions, &attributes, pointers, variables)
     guard result == 0 else { throw Failure("cannot start the server: \(Errno(rawValue: result))") }
     return process
+  }
+
+  /// The caller's, without what tunes the C library's memory for somebody else.
+  private static var environment: [String] {
+    var next = environ
+    var variables: [String] = []
+    while let variable = next.pointee {
+      let text = String(cString: variable)
+      if !["MALLOC_", "GLIBC_TUNABLES="].contains(where: { text.hasPrefix($0) }) { variables.append(text) }
+      next += 1
+    }
+    return variables
   }
 
   /// The background server's way to say how its start went.

@@ -6,21 +6,23 @@ struct Cleanup: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Deletes idle temporary files and upload sessions now.")
 
-  @Argument(help: "A mount or a storage root.")
+  @Argument(help: "A mount or a storage root.", completion: .directory)
   var path: String
 
-  @Option(help: ArgumentHelp("What was idle for so long goes.", valueName: "hours"))
-  var olderThan = 24.0
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("What was idle for so long goes; 0 is all that nobody has open.", valueName: "hours"))
+  var olderThan = Span(24)
 
   @Flag(help: "Only count what would go.")
   var dryRun = false
 
   func validate() throws {
-    guard olderThan >= 0, olderThan < 1e6 else { throw ValidationError("hours are a positive number below a million") }
+    try olderThan.check("--older-than", "hours", zero: "all that nobody has open")
   }
 
   func run() throws {
-    let age = Int64(olderThan * 3600)
+    let age = olderThan.seconds(of: 3600)
     let report: CleanupReport
     switch try Target(path) {
     case .mount(let mount):

@@ -1,11 +1,23 @@
 import MammoMount
 import SystemPackage
 
-/// Something that a command cannot do: one line for people, exit code 1.
+/// Something that a command cannot do: one line for people, and an exit code.
 struct Failure: Error, CustomStringConvertible {
   let description: String
+  let code: Int32
 
-  init(_ description: String) { self.description = description }
+  /// The exit code of a command that has a question to answer, where it could not; 1 is its answer no.
+  static let noAnswer: Int32 = 2
+
+  init(_ description: String, code: Int32 = 1) {
+    self.description = description
+    self.code = code
+  }
+
+  /// Runs what has to be done before a question can be answered.
+  static func beforeAnswering<Result>(_ body: () throws -> Result) throws -> Result {
+    do { return try body() } catch { throw Failure("\(error)", code: noAnswer) }
+  }
 
   /// The server of a mount was killed, or crashed.
   static func serverDied(_ mount: MountPoint) -> Failure {

@@ -12,6 +12,8 @@ struct MountFolders {
   /// Absolute, as the kernel spells them.
   let root: String
   let mountPoint: String
+  /// What the mount point holds may be hidden by the mount.
+  private let mayCover: Bool
   /// Those that ``make()`` made.
   private var made: [String] = []
   /// What the storage root held before; `nil` where it was not there.
@@ -33,19 +35,25 @@ struct MountFolders {
   }
 
   /// Checks, and changes nothing.
-  init(root: String, mountPoint: String, newRoot: NewRoot) throws {
+  init(root: String, mountPoint: String, mayCover: Bool, newRoot: NewRoot) throws {
+    self.mayCover = mayCover
     self.root = try MountPoint.resolved(root)
     self.mountPoint = try MountPoint.resolved(mountPoint)
     before = Self.contents(of: self.root)
     try checkMountPoint(given: mountPoint)
     try Self.check(self.root, what: "storage root")
     try checkPlaces()
+    // What a dead mount hides can be looked at once that is cleared.
+    if MountPoint.dead(holding: self.mountPoint) == nil { try checkEmpty() }
     try checkGuard(newRoot)
   }
 
   /// Clears a dead mount, and makes what is missing.
   mutating func make() throws {
-    while let dead = MountPoint.dead(holding: mountPoint) { try Self.clear(dead) }
+    if MountPoint.dead(holding: mountPoint) != nil {
+      while let dead = MountPoint.dead(holding: mountPoint) { try Self.clear(dead) }
+      try checkEmpty()
+    }
     for (path, what) in [(root, "storage root"), (mountPoint, "mount point")] {
       if mkdir(path, mode_t(Layout.folderMode)) == 0 {
         made.append(path)
@@ -70,6 +78,26 @@ struct MountFolders {
     } else {
       try Self.check(mountPoint, what: "mount point")
     }
+  }
+
+  /// What lies in the mount point can be seen by nobody while it is mounted over, and is forgotten there: most often it
+  /// was copied while nothing was mounted.
+  private func checkEmpty() throws {
+    guard !mayCover else { return }
+    let names = try Failure.explaining("look into the mount point \(mountPoint)") { () throws(Errno) -> [FileName] in
+      do throws(Errno) {
+        let folder = try Sys.openFile(mountPoint)
+        return try FolderStream.all(of: folder).map(\.name)
+      } catch .noSuchFileOrDirectory {
+        return []
+      }
+    }
+    guard let first = names.min(by: { $0.bytes.lexicographicallyPrecedes($1.bytes) }) else { return }
+    // Somebody may have been quicker.
+    if let mount = MountPoint.at(mountPoint) { throw Failure(mount.isThereAlready) }
+    throw Failure(
+      "the mount point \(mountPoint) is not empty, and the mount would hide what is in it, such as \(first); "
+        + "move that away, or say -o nonempty")
   }
 
   /// It is a folder, or can become one.

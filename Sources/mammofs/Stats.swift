@@ -6,11 +6,14 @@ import SystemPackage
 struct Stats: ParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Shows usage figures.")
 
-  @Argument(help: "A mount or a storage root.")
+  @Argument(help: "A mount or a storage root.", completion: .directory)
   var path: String
 
   @Flag(help: "As JSON, as .stats has it.")
   var json = false
+
+  @Flag(help: "Count anew, as after changes that were made in the storage root while it was not mounted.")
+  var recount = false
 
   func run() throws {
     let text = try content()
@@ -21,6 +24,9 @@ struct Stats: ParsableCommand {
   private func content() throws -> String {
     switch try Target(path) {
     case .mount(let mount):
+      guard !recount else {
+        throw Failure("\(mount.path) is mounted, and counts what changes; unmount it to count anew")
+      }
       do {
         let file = try Sys.openFile("\(mount.path)/.stats")
         return String(decoding: try Sys.readUnsized(file), as: UTF8.self)
@@ -28,7 +34,7 @@ struct Stats: ParsableCommand {
         throw Failure("cannot read \(mount.path)/.stats: \(error)")
       }
     case .root(let root):
-      return try Target.withStorage(root) { storage in
+      return try Target.withStorage(root, recounts: recount) { storage in
         storage.waitUntilCounted()
         return try storage.getStorageStats().json
       }

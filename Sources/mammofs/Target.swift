@@ -37,10 +37,30 @@ enum Target {
     }
   }
 
+  /// The storage root that is, or holds, a path.
+  static func root(holding resolved: String, _ path: String) throws -> String {
+    var candidate = resolved
+    while !candidate.isEmpty, candidate != "/" {
+      if (try? RootGuard(ofRoot: candidate)) == .store { return candidate }
+      candidate = MountPoint.names(of: candidate).dropLast().map { "/\($0)" }.joined()
+    }
+    try checkGuard(of: resolved, path)
+    return resolved
+  }
+
   /// Works on a storage root that nobody has mounted.
-  static func withStorage<Result>(_ root: String, _ body: (Storage) throws -> Result) throws -> Result {
+  ///
+  /// - Parameter recounts: has the figures counted also where the last mount left them.
+  static func withStorage<Result>(
+    _ root: String, recounts: Bool = false, _ body: (Storage) throws -> Result
+  ) throws -> Result {
+    // Modes are as they are documented.
+    umask(0)
     let storage = try Storage(path: root)
-    try storage.initialize(as: "another mammofs command")
+    try storage.initialize(as: "another mammofs command", recounts: recounts)
+    // A mount would have shown it; the next one does.
+    StandardError.write(String(decoding: storage.refusals.text, as: UTF8.self))
+    do throws(StorageError) { try storage.keepRefusals() } catch { StandardError.write("mammofs: \(error)\n") }
     let result = try body(storage)
     try storage.close()
     return result

@@ -6,7 +6,7 @@ struct Unmount: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Unmounts; returns when everything is on disk and the server has gone.")
 
-  @Argument(help: "Where it is mounted.")
+  @Argument(help: "Where it is mounted.", completion: .directory)
   var mountPoint: String
 
   func run() throws {

@@ -8,7 +8,7 @@ struct Upgrade: ParsableCommand {
     abstract: "Has this program take over a mount from the server that runs it.",
     discussion: "Whoever works in the mount notices a pause of some milliseconds, and nothing else.")
 
-  @Argument(help: "Where it is mounted.")
+  @Argument(help: "Where it is mounted.", completion: .directory)
   var mountPoint: String
 
   /// Seconds for which the new server is waited for.

@@ -12,13 +12,14 @@ struct VerificationReport {
   let notYet: Int
 
   /// Why the command fails, if it does.
-  var failure: String? {
+  var failure: Failure? {
     var parts: [String] = []
     let (damaged, unreadable) = (Int64(state.damaged.count), Int64(state.unreadable.count))
     if damaged > 0 { parts.append("\(counted(damaged, "file")) damaged; restore from a backup") }
     if unreadable > 0 { parts.append("\(counted(unreadable, "file or folder", "files or folders")) could not be read") }
     if !isDone { parts.append("interrupted; run the same command again to go on") }
-    return parts.isEmpty ? nil : parts.joined(separator: "; ")
+    guard !parts.isEmpty else { return nil }
+    return Failure(parts.joined(separator: "; "), code: damaged > 0 ? 1 : Failure.noAnswer)
   }
 
   var text: String {

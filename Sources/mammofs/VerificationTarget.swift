@@ -26,7 +26,7 @@ struct VerificationTarget {
       (root, self.mount) = (mount.root, mount)
       names = Self.names(resolved, below: top)
     } else {
-      root = try Self.root(above: resolved, path)
+      root = try Target.root(holding: resolved, path)
       mount = nil
       names = Self.names(resolved, below: root)
     }
@@ -35,19 +35,6 @@ struct VerificationTarget {
 
   private static func names(_ path: String, below top: String) -> [FileName] {
     MountPoint.names(of: path).dropFirst(MountPoint.names(of: top).count).map { FileName(String($0)) }
-  }
-
-  /// The storage root that is or holds a path and is not mounted.
-  private static func root(above path: String, _ given: String) throws -> String {
-    var candidate = path
-    while !candidate.isEmpty, candidate != "/" {
-      if (try? RootGuard(ofRoot: candidate)) == .store { return candidate }
-      candidate = MountPoint.names(of: candidate).dropLast().map { "/\($0)" }.joined()
-    }
-    switch try Target(given) {
-    case .root(let root): return root
-    case .mount(let mount): return mount.root
-    }
   }
 
   private func check(_ path: String) throws {

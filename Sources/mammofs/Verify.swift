@@ -8,11 +8,12 @@ struct Verify: ParsableCommand {
     abstract: "Reads images and thumbnails again and compares them with their digests.",
     discussion: """
       Nothing is changed, but that files without a digest are given one. An interrupted run goes on where it stopped; \
-      how far it is is kept in .mammofs/verify.json in the storage root. Exit code 1 if anything is damaged or cannot \
-      be read.
+      how far it is is kept in .mammofs/verify.json in the storage root. Exit codes: 0 nothing is damaged, 1 something \
+      is, 2 nothing damaged was found, but not all could be verified: something cannot be read, the run was \
+      interrupted, or PATH is no mount or storage root, nor in one.
       """)
 
-  @Argument(help: "A mount, a storage root, or a folder or file in one of them.")
+  @Argument(help: "A mount, a storage root, or a folder or file in one of them.", completion: .file())
   var path: String
 
   @Flag(help: "Give no digest to files that have none.")
@@ -25,16 +26,14 @@ struct Verify: ParsableCommand {
   var json = false
 
   func run() throws {
-    let isStopping = StopSignal()
-    let target = try VerificationTarget(path)
-    let report: VerificationReport
-    if target.mount != nil {
-      report = try verify(try Storage(path: target.root), target, isStopping)
-    } else {
-      report = try Target.withStorage(target.root) { try verify($0, target, isStopping) }
+    let report = try Failure.beforeAnswering {
+      let isStopping = try StopSignal()
+      let target = try VerificationTarget(path)
+      if target.mount != nil { return try verify(try Storage(path: target.root), target, isStopping) }
+      return try Target.withStorage(target.root) { try verify($0, target, isStopping) }
     }
     print(json ? report.json : report.text, terminator: "")
-    if let failure = report.failure { throw Failure(failure) }
+    if let failure = report.failure { throw failure }
   }
 
   private func verify(

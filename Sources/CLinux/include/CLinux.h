@@ -145,6 +145,27 @@ int lx_signalfd_for_end(void);
 // setrlimit(RLIMIT_NOFILE) to the hard limit; returns the limit in force.
 uint64_t lx_raise_descriptor_limit(void);
 
+// Lets waitpid(2) see how children ended, also where the caller of the program ignores SIGCHLD.
+void lx_expect_children(void);
+// Undoes what the caller of the program ignores or blocks; SIGPIPE and SIGXFSZ are errors of their calls, never an end,
+// and those that a supervisor waits for are blocked.
+int lx_reset_signals(void);
+enum lx_limit {
+  lx_limit_file_size,
+  lx_limit_address_space,
+  lx_limit_data,
+  lx_limit_processor_time,
+  lx_limit_processes,
+};
+// setrlimit(2) to none, or where that is not allowed to the hard limit; returns the limit in force, UINT64_MAX is none.
+uint64_t lx_lift_limit(enum lx_limit which);
+// No core dumps, unless somebody raises the limit of the running process.
+void lx_forgo_dumps(void);
+// Has stacks be so large, whatever the limit was when the program began.
+void lx_set_stacks(uint64_t size);
+// Ordinary scheduling of processor and disk, where it is real time, batch or idle.
+void lx_reset_scheduling(void);
+
 // Leaves this thread, and those it starts, the capabilities of the mask (bit N is capability N) that it has, takes all
 // others out of the bounding set where it may, empties the inheritable and the ambient set, and sets no_new_privs, so
 // that nothing that is executed gets more.

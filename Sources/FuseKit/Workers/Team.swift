@@ -14,6 +14,7 @@ final class Team: Sendable {
   private let watch: Watch
   private let connection: Connection
   private let polling: Int
+  private let threads: ThreadReserve
   private let serve: @Sendable (UnsafeMutableRawBufferPointer) -> Void
   private let onEnd: @Sendable (Errno?) -> Void
 
@@ -29,10 +30,11 @@ final class Team: Sendable {
   private let moving = Atomic<Int>(0)
 
   /// - Parameters:
+  ///   - threads: those to begin with, two at least.
   ///   - serve: Answers the request in the buffer. Called on several threads at once.
   ///   - onEnd: The connection is gone, or failed; called once or not at all.
   init(
-    connection: Connection, limit: Int, polling: Int,
+    connection: Connection, limit: Int, polling: Int, threads: ThreadReserve,
     serve: @escaping @Sendable (UnsafeMutableRawBufferPointer) -> Void,
     onEnd: @escaping @Sendable (Errno?) -> Void
   ) throws(Errno) {
@@ -40,13 +42,14 @@ final class Team: Sendable {
     watch = try Watch()
     self.connection = connection
     self.polling = polling
+    self.threads = threads
     self.serve = serve
     self.onEnd = onEnd
   }
 
   /// Serves until the connection is stopped or gone and every request that was read is answered.
   func run(untilStopped waitForStop: () -> Void) throws(Errno) {
-    let watcher = try Thread(name: "fuse-watch") { [self] in watch.run(takeOver: replaceLeader) }
+    let watcher = try threads.thread(name: "fuse-watch") { [self] in watch.run(takeOver: replaceLeader) }
     defer {
       watch.end()
       watcher.join()
@@ -221,7 +224,7 @@ final class Team: Sendable {
       return true
     case .start:
       do throws(Errno) {
-        try Thread.detach(name: "fuse-worker") { [self] in work() }
+        try threads.thread(name: "fuse-worker") { [self] in work() }.detach()
         return true
       } catch {
         return false

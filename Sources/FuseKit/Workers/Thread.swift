@@ -14,12 +14,17 @@ struct Thread {
     id = try Thread.start(name, body)
   }
 
-  /// Starts a thread that nobody joins.
-  static func detach(name: StaticString, _ body: @escaping @Sendable () -> Void) throws(Errno) {
-    pthread_detach(try start(name, body))
-  }
-
   func join() { pthread_join(id, nil) }
+
+  /// Nobody will ``join()`` it.
+  func detach() { pthread_detach(id) }
+
+  /// Gives the calling thread a name.
+  static func rename(_ name: StaticString) {
+    name.withUTF8Buffer {
+      $0.withMemoryRebound(to: CChar.self) { mfs_name_thread($0.baseAddress) }
+    }
+  }
 
   private final class Start {
     let name: StaticString
@@ -45,9 +50,7 @@ struct Thread {
       { argument in
         guard let argument else { return nil }
         let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-        start.name.withUTF8Buffer {
-          $0.withMemoryRebound(to: CChar.self) { mfs_name_thread($0.baseAddress) }
-        }
+        Thread.rename(start.name)
         start.body()
         return nil
       }, start.toOpaque())

@@ -123,6 +123,9 @@ package final class SharedState: @unchecked Sendable {
   /// The descriptor over which the kernel asks; -1 before there is one.
   package var device: CInt { load(at: Offset.device, as: CInt.self) }
 
+  /// Notes the descriptor as soon as there is one: whether requests wait at it is watched from then on.
+  func keep(device descriptor: CInt) { store(descriptor, at: Offset.device) }
+
   /// A descriptor that holds the storage root's lock until nobody has this state any more; -1 before there is one.
   private(set) var lock: CInt {
     get { load(at: Offset.lock, as: CInt.self) }

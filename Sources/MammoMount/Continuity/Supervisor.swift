@@ -70,7 +70,7 @@ package final class Supervisor {
     var isFirst = true
     while true {
       state.hasInherited = false
-      let server = lx_fork_sharing_descriptors()
+      let server = Self.retrying(lx_fork_sharing_descriptors) { $0 >= 0 || errno != EAGAIN }
       if server == 0 {
         // Before there is any other thread: it would keep more.
         try Privileges.drop()
@@ -78,7 +78,10 @@ package final class Supervisor {
         return .served
       }
       guard server > 0 else {
-        return giveUp("no server can be started: \(Errno(rawValue: errno))")
+        let reason = "no server can be started: \(Errno(rawValue: errno).description.lowercased())"
+        // There is nothing yet to be given up.
+        if isFirst { throw ServerFailure("\(reason); \(MountServer.threadAdvice)") }
+        return giveUp(reason)
       }
       isFirst = false
       let (status, moment) = watch(server)
@@ -100,6 +103,17 @@ package final class Supervisor {
     }
   }
 
+  /// Calls `body` until it has a result that counts, or for some seconds: processes and threads of a server that has just
+  /// ended go one by one, and nobody tells when there may be others.
+  fileprivate static func retrying(_ body: () -> CInt, until counts: (CInt) -> Bool) -> CInt {
+    let deadline = Clock.monotonic() + 5_000_000_000
+    while true {
+      let result = body()
+      if counts(result) || Clock.monotonic() > deadline { return result }
+      usleep(50_000)
+    }
+  }
+
   private static func exitCode(_ status: CInt) -> CInt {
     status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
   }
@@ -118,7 +132,10 @@ package final class Supervisor {
     if isAskedToEnd { kill(server, SIGTERM) }
     while true {
       let signal = lx_wait_for_supervisor_signal(Self.pause)
-      if signal != 0, signal != SIGCHLD {
+      if signal == SIGHUP {
+        // It opens the log anew, for both: they share their descriptors.
+        kill(server, SIGHUP)
+      } else if signal != 0, signal != SIGCHLD {
         isAskedToEnd = true
         kill(server, SIGTERM)
       }
@@ -147,7 +164,7 @@ package final class Supervisor {
       }
       lastRead = read
       if patience > 0, let since = waitingSince, Clock.monotonic() - since > UInt64(patience) * 1_000_000_000 {
-        logger.error("the server reads no requests and is replaced", metadata: ["at": "\(mountPoint)"])
+        logger.error("the server reads no requests and is ended", metadata: ["at": "\(mountPoint)"])
         kill(server, SIGKILL)
         waitingSince = nil
       }
@@ -165,7 +182,7 @@ package final class Supervisor {
   }
 
   private var hasWaitingRequests: Bool {
-    guard state.phase == .serving else { return false }
+    guard state.phase != .ended, state.device >= 0 else { return false }
     var wait = pollfd(fd: state.device, events: Int16(POLLIN), revents: 0)
     return poll(&wait, 1, 0) > 0 && wait.revents & Int16(POLLIN) != 0
   }
@@ -241,15 +258,19 @@ private enum ServerThread {
   static func run(_ body: @escaping @Sendable () throws -> Void) throws {
     let job = Job(body)
     var thread = pthread_t()
-    let result = pthread_create(
-      &thread, nil,
-      { argument in
-        guard let argument else { return nil }
-        let job = Unmanaged<Job>.fromOpaque(argument).takeUnretainedValue()
-        do { try job.body() } catch { job.failure = error }
-        return nil
-      }, Unmanaged.passUnretained(job).toOpaque())
-    guard result == 0 else { throw ServerFailure("no thread can be started: \(Errno(rawValue: result))") }
+    let result = Supervisor.retrying {
+      pthread_create(
+        &thread, nil,
+        { argument in
+          guard let argument else { return nil }
+          let job = Unmanaged<Job>.fromOpaque(argument).takeUnretainedValue()
+          do { try job.body() } catch { job.failure = error }
+          return nil
+        }, Unmanaged.passUnretained(job).toOpaque())
+    } until: {
+      $0 != EAGAIN
+    }
+    guard result == 0 else { throw ServerFailure("no thread can be started; \(MountServer.threadAdvice)") }
     pthread_join(thread, nil)
     if let failure = job.failure { throw failure }
   }

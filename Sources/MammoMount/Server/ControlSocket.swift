@@ -33,18 +33,24 @@ package final class ControlSocket: Sendable {
   }
 
   /// Listens on a thread of its own, until the process ends.
-  func start() {
+  ///
+  /// - Returns: false where there is no thread for it.
+  func start(on threads: ThreadReserve) -> Bool {
     do throws(Errno) {
       let folder = try storage.root.openFolder([Layout.privateFolder])
       // Left over from a server that was killed.
       try? Sys.unlink(FileName(Self.name), in: folder)
       let listener = try UnixSocket.listen(in: folder.raw, name: Self.name)
-      StorageCore.Thread.start("control") { [self] in
+      let hasStarted = threads.start("control") { [self] in
         while let connection = UnixSocket.accept(listener) { answer(connection) }
       }
+      // Nobody is to wait for an answer there.
+      if !hasStarted { close(listener) }
+      return hasStarted
     } catch {
       logger.warning(
         "no control socket: cleanup from the command line will not reach this mount", metadata: ["error": "\(error)"])
+      return true
     }
   }
 

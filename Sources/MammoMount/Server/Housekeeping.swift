@@ -26,12 +26,15 @@ final class Housekeeping: Sendable {
 
   /// - Parameter goesOn: an earlier server of the mount has cleaned up at its beginning, and what came since is not old
   ///   because it says so.
-  func start(goesOn: Bool) {
+  /// - Returns: false where there is no thread for it.
+  func start(goesOn: Bool, on threads: ThreadReserve) -> Bool {
     clock.change { $0.isRunning = true }
-    StorageCore.Thread.start("housekeeping") { [self] in
+    let hasStarted = threads.start("housekeeping") { [self] in
       run(firstCleanupIn: goesOn ? interval : 0)
       clock.change { $0.isRunning = false }
     }
+    if !hasStarted { clock.change { $0.isRunning = false } }
+    return hasStarted
   }
 
   /// Returns when nothing more is being done.
@@ -43,26 +46,34 @@ final class Housekeeping: Sendable {
   /// Nanoseconds between cleanups.
   private var interval: UInt64 { UInt64(max(60, options.cleanupInterval)) * 1_000_000_000 }
 
+  /// An age or an interval of 0 is never.
+  private var cleansUp: Bool { options.tempMaxAge > 0 && options.cleanupInterval > 0 }
+
   private func run(firstCleanupIn delay: UInt64) {
     var start = started
     var isAlone = false
     var nextCleanup = Clock.monotonic() + delay
     // Often enough that a session goes soon after its time.
-    let pause = UInt64(min(60, max(1, options.sessionLinger / 4))) * 1_000_000_000
+    let pause = UInt64(options.sessionLinger > 0 ? min(60, max(1, options.sessionLinger / 4)) : 60) * 1_000_000_000
     while true {
-      if Clock.monotonic() >= nextCleanup {
+      if cleansUp, Clock.monotonic() >= nextCleanup {
         clean(olderThan: options.tempMaxAge, leavingWhatChangedSince: start, dryRun: false)
         start = .max
         nextCleanup = Clock.monotonic() + interval
       }
-      storage.removeFinishedSessions(linger: options.sessionLinger, at: Clock.now())
+      if options.sessionLinger > 0 {
+        storage.removeFinishedSessions(linger: options.sessionLinger, at: Clock.now())
+      }
+      // Where a server that went on with the mount had no thread for that.
+      storage.startCounting()
       if !isAlone, !MountPoint.hasSupervisor(getpid()) {
         isAlone = true
         logger.error(
           "the supervisor has ended: no other server follows this one, nor can it be upgraded; unmount, and mount again",
           metadata: ["at": "\(options.mountPoint)"])
       }
-      let stopping: Void? = clock.wait(until: min(nextCleanup, Clock.monotonic() + pause)) { state, _ in
+      let stopping: Void? = clock.wait(until: min(cleansUp ? nextCleanup : .max, Clock.monotonic() + pause)) {
+        state, _ in
         state.isStopping ? () : nil
       }
       if stopping != nil { return }

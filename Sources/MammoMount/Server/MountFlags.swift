@@ -5,6 +5,8 @@
 /// would be worse than none.
 package struct MountFlags: Sendable {
   package private(set) var isReadOnly = false
+  /// What the mount point holds may be hidden by the mount.
+  package private(set) var coversFiles = false
   /// Changes are on disk when their call returns.
   private(set) var isSynchronous = false
   /// Those of names are.
@@ -39,6 +41,7 @@ package struct MountFlags: Sendable {
       handedOn.append(option)
     // The kernel is not told of sync: it would follow each write with an fsync, which gives half a file its name.
     case "sync", "async": isSynchronous = option == "sync"
+    case "nonempty": coversFiles = true
     case "dirsync":
       namesAreSynchronous = true
       handedOn.append(option)
@@ -78,7 +81,7 @@ package struct MountFlags: Sendable {
 
   /// Those that ask nothing of a file system: they are meant for mount(8) and systemd, or they are the default.
   private static let forOthers: Set = [
-    "defaults", "default_permissions", "nonempty",
+    "defaults", "default_permissions",
     "auto", "noauto", "nofail", "_netdev", "silent", "loud",
     "user", "nouser", "users", "nousers", "owner", "noowner", "group", "nogroup",
     "noiversion", "nomand", "noacl", "user_xattr", "symfollow",

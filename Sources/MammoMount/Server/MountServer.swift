@@ -35,20 +35,24 @@ package struct ServerOptions: Sendable {
 /// A mount from beginning to end: takes the storage root, mounts, serves, and leaves everything on disk.
 package final class MountServer: Sendable {
   package let storage: Storage
-  private let options: ServerOptions
-  private let session: Session
+  let options: ServerOptions
+  let session: Session
   private let logger: Logger
   private let state: SharedState
+  let reopenLog: @Sendable () -> Void
 
   /// Takes the storage root into use, or goes on with the one that an earlier server of the mount had.
   ///
   /// - Parameters:
   ///   - state: what outlives this server; of a mount that is being served, what the earlier one left.
   ///   - onReady: called once, when the mount answers.
+  ///   - reopenLog: called at SIGHUP, for whoever has moved the log away.
   package init(
-    _ options: ServerOptions, state: SharedState, logger: Logger, onReady: @escaping @Sendable () -> Void
+    _ options: ServerOptions, state: SharedState, logger: Logger, onReady: @escaping @Sendable () -> Void,
+    reopenLog: @escaping @Sendable () -> Void
   ) throws(ServerFailure) {
     self.options = options
+    self.reopenLog = reopenLog
     self.logger = logger
     self.state = state
     let heritage = state.phase == .serving ? Heritage(state) : nil
@@ -115,6 +119,16 @@ package final class MountServer: Sendable {
     }
   }
 
+  /// Shows what a command found that has brought the storage root in order before this mount.
+  private func showKept() {
+    do throws(StorageError) {
+      for line in try storage.recallRefusals() { logger.warning("found by an earlier command: \(line)") }
+    } catch {
+      // It is no reason not to mount; nothing of it is lost.
+      logger.warning("\(error)")
+    }
+  }
+
   private static func served(_ tree: MountTree, _ flags: MountFlags) -> any FileSystem {
     guard flags.isSynchronous || flags.namesAreSynchronous else { return tree }
     return SynchronousTree(tree: tree, isForNamesOnly: !flags.isSynchronous)
@@ -123,32 +137,36 @@ package final class MountServer: Sendable {
   /// Mounts and serves until unmounted, or until one of the signals that end a program.
   package func run() throws(ServerFailure) {
     let signals = lx_signalfd_for_end()
-    let housekeeping = Housekeeping(storage: storage, options: options, logger: logger)
     let goesOn = state.phase == .serving
+    let threads = try reserve(goesOn: goesOn)
+    let housekeeping = Housekeeping(storage: storage, options: options, logger: logger)
     if goesOn {
       try takeOver()
     } else {
+      showKept()
       try mount()
       logger.info("mounted", metadata: ["root": "\(storage.path)", "at": "\(options.mountPoint)"])
     }
     storage.abandons { [weak session] in session?.isDisconnected ?? true }
-    StorageCore.Thread.start("signals") { [session, storage] in
-      var record = [UInt8](repeating: 0, count: 128)
-      guard read(signals, &record, record.count) > 0 else { return }
-      storage.abandons { true }
-      session.stop()
-    }
-    // What is mounted to be read only is to stay as it is.
     let scrub = Scrub(storage: storage, options: options.scrub)
-    if !options.flags.isReadOnly {
-      housekeeping.start(goesOn: goesOn)
-      storage.digests.start(storage)
-      scrub.start()
-    }
     let control = ControlSocket(
       storage: storage, housekeeping: housekeeping, options: options, logger: logger,
       isMounted: { [state] in state.phase == .serving && state.continuation?.isMounted ?? true }, upgrade: upgrade)
-    control.start()
+    var missing: [String] = []
+    if !threads.start("signals", { [self] in heed(signals) }) { missing.append("signals") }
+    if !control.start(on: threads) { missing.append("the command line") }
+    // What is mounted to be read only is to stay as it is.
+    if !options.flags.isReadOnly {
+      if !housekeeping.start(goesOn: goesOn, on: threads) { missing.append("cleaning up") }
+      if !storage.digests.start(storage, on: threads) { missing.append("digests") }
+      if !scrub.start(on: threads) { missing.append("the scrub") }
+    }
+    threads.dismiss()
+    if !missing.isEmpty {
+      logger.error(
+        "there are no threads for \(missing.joined(separator: ", ")); \(Self.threadAdvice), and upgrade or mount again",
+        metadata: ["at": "\(options.mountPoint)"])
+    }
     var failure: Errno?
     do throws(Errno) {
       try session.run()
@@ -189,12 +207,23 @@ package final class MountServer: Sendable {
       throw ServerFailure("the mount at \(options.mountPoint) cannot be taken over: nothing was left of its server")
     }
     let path = options.mountPoint
+    let deadline = Clock.monotonic() + Self.threadPatience
     do throws(Errno) {
-      try session.adopt(continuation) { [logger, storage] in
-        if let error = MountPoint.release(path, of: storage.path) {
-          logger.error("cannot unmount", metadata: ["at": "\(path)", "error": "\(error)"])
+      while true {
+        do throws(Errno) {
+          try session.adopt(continuation) { [logger, storage] in
+            if let error = MountPoint.release(path, of: storage.path) {
+              logger.error("cannot unmount", metadata: ["at": "\(path)", "error": "\(error)"])
+            }
+          }
+          break
+        } catch .resourceTemporarilyUnavailable where Clock.monotonic() < deadline {
+          // Nobody tells when there are threads again.
+          usleep(50_000)
         }
       }
+    } catch .resourceTemporarilyUnavailable {
+      throw Self.wantOfThreads(path)
     } catch {
       throw ServerFailure("the mount at \(options.mountPoint) cannot be taken over: \(error)")
     }
@@ -214,6 +243,7 @@ package final class MountServer: Sendable {
     let (error, lines) = StandardErrorCapture.lines { () -> Errno? in
       do throws(Errno) {
         try session.mount(at: options.mountPoint)
+        state.keep(device: session.descriptor)
         if options.flags.unmountsByItself, let socket = Self.openSocket() { state.keep(companion: socket) }
         return nil
       } catch {
@@ -225,6 +255,7 @@ package final class MountServer: Sendable {
     if let error {
       // Lets go of the storage root. That it fails, too, is not what stands in the way.
       try? storage.close()
+      if error == .resourceTemporarilyUnavailable, reasons.isEmpty { throw Self.wantOfThreads(options.mountPoint) }
       throw ServerFailure(mountingAt: options.mountPoint, error, said: reasons, labels: options.flags.labels)
     }
     for reason in reasons { logger.warning("mounting: \(reason)") }

@@ -97,14 +97,15 @@ package final class Digests: Sendable {
     try ownWork.on(stat, file.raw) { () throws(Errno) in try Digest.remove(from: file) }
   }
 
-  package func start(_ storage: Storage) {
+  /// - Returns: false where there is no thread for it.
+  package func start(_ storage: Storage, on threads: ThreadReserve) -> Bool {
     if let folder = try? SharedDescriptor(storage.root.openFolder([Layout.privateFolder])) {
       let found = Self.keptFindings.load(from: folder) ?? FoundDamage()
       findings.withLock { $0 = Findings(found: found, folder: folder) }
     }
     isActive.store(true, ordering: .relaxed)
     isRunning.change { $0 = true }
-    Thread.start("digests") { [self] in
+    let hasStarted = threads.start("digests") { [self] in
       wantKept(storage)
       while let entry = next() {
         do throws(Errno) {
@@ -125,6 +126,11 @@ package final class Digests: Sendable {
       }
       isRunning.change { $0 = false }
     }
+    if !hasStarted {
+      isActive.store(false, ordering: .relaxed)
+      isRunning.change { $0 = false }
+    }
+    return hasStarted
   }
 
   /// Ends it. What still waits is left for the next server.

@@ -182,7 +182,12 @@ final class IdleReader: Sendable {
       return !state.isStarted
     }
     guard let starts else { return nil }
-    if starts { Thread.start("digests-idle") { [self] in run() } }
+    if starts, !Thread.startIfPossible("digests-idle", { [self] in run() }) {
+      // This thread does this one job, and the next one asks again.
+      state.change { $0.isStarted = false }
+      next()?()
+      state.change { $0.isDone = true }
+    }
     let isDone = state.wait(until: nil) { state, _ in state.isDone ? true : state.isStopping ? false : nil }
     guard isDone ?? false else { return nil }
     return try box.value.withLock { $0 }.get()

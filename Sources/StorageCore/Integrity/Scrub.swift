@@ -57,13 +57,16 @@ package final class Scrub: Sendable {
     self.options = options
   }
 
-  package func start() {
-    guard options.interval > 0 else { return }
+  /// - Returns: false where there is no thread for it.
+  package func start(on threads: ThreadReserve) -> Bool {
+    guard options.interval > 0 else { return true }
     clock.change { $0.isRunning = true }
-    Thread.start("scrub") { [self] in
+    let hasStarted = threads.start("scrub") { [self] in
       run()
       clock.change { $0.isRunning = false }
     }
+    if !hasStarted { clock.change { $0.isRunning = false } }
+    return hasStarted
   }
 
   /// Returns when nothing more is being done, which is soon.

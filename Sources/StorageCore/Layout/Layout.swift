@@ -24,6 +24,8 @@ package enum Layout {
   /// What a background server has to say, and what it said before that.
   package static let log: FileName = "log"
   package static let oldLog: FileName = "log.old"
+  /// What was recovered, or could not be, by a command that is no mount: for the next mount to show.
+  static let kept: FileName = "errors"
   /// The result of a completed session, in the session's folder.
   package static let result: FileName = ".complete"
   /// The same while the image takes its place; in the session's folder, and no name that a session could hold.

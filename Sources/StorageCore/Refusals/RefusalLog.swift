@@ -56,7 +56,13 @@ public final class RefusalLog: Sendable {
   public func add(operation: String, path: String, errno: Errno, advice: String) {
     // Folders lie as deep as anybody makes them.
     let (path, advice) = (path.clipped(to: Self.longestPath), advice.clipped(to: Self.longestAdvice))
-    let line = "\(Clock.timestamp()) \(operation) \(Self.oneLine(path)) \(errno.symbol) \(Self.oneLine(advice))\n"
+    let line = "\(Clock.timestamp()) \(operation) \(Self.oneLine(path)) \(errno.symbol) \(Self.oneLine(advice))"
+    add(line: line)
+  }
+
+  /// Adds a line as another log has it.
+  func add(line: String) {
+    let line = Self.oneLine(line).clipped(to: Self.longestPath + Self.longestAdvice) + "\n"
     state.withLock { ring in
       ring.add(line, limit: limit)
       memory?.put(line, number: ring.count)

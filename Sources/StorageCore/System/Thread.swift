@@ -36,6 +36,8 @@ package enum Thread {
     return true
   }
 
+  static func rename(_ name: String) { lx_name_thread(name) }
+
   private final class Work: Sendable {
     let name: String
     let body: @Sendable () -> Void

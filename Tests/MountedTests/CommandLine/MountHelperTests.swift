@@ -34,7 +34,7 @@ struct MountHelperTests {
   func ownOptions() throws {
     try withHelper { m in
       let own =
-        "no-idle-polling,session-linger=0,temp-max-age=48,cleanup-interval=12,scrub-interval=24,scrub-rate=1M,min-free=1M"
+        "no-idle-polling,session-linger=0.01,temp-max-age=48,cleanup-interval=12,scrub-interval=24,scrub-rate=1M,min-free=1M,watchdog=0"
       let outcome = try run("\"$R\" \"$M\" -o \(own) -s -n -v", m)
       #expect(outcome.status == 0, "\(outcome)\n\(m.logTail)")
       let upload = try Upload(m)
@@ -42,6 +42,29 @@ struct MountHelperTests {
       #expect(upload.mark("temp/processing/a") == ErrnoName(0))
       #expect(poll(seconds: 90, every: 50) { !Files.exists(m[upload.path]) })
       try m.unmount()
+    }
+  }
+
+  @Test("It hands on every option that mount knows, and mount.sh knows which of them have a value")
+  func allOptions() throws {
+    try withHelper { m in
+      let scripts = ["H": Self.helper, "S": "\(Prerequisites.package)/mount-scripts/mount.sh"]
+      // Where the mount is, what its root is, and how long the command stays are said in other ways, or by nobody.
+      try m.sh(
+        #"""
+        "$B" mount --help > help
+        given=$(grep -E '^  -' help | grep -oE -- '--[a-z-]+( <[a-z-]+>)?' | sort -u |
+          grep -vE -- '^--(root|foreground|version|help)( |$)')
+        test "$(wc -l <<< "$given")" -ge 11
+        while read -r line; do
+          option=${line%% *}
+          name=${option#--}
+          value=; case $line in *'<'*) value=7; grep -qE -- "[ |]$option( |\))" <(sed -n '/^    -o |/p' "$S") ;; esac
+          "$H" "$R" "$M" -f -v -o "nofail,$name${value:+=$value}" > said
+          grep -qE -- " $option( $value)?( |\$)" said
+          grep -qE -- "-o nofail( |\$)" said
+        done <<< "$given"
+        """#, scripts)
     }
   }
 

@@ -29,7 +29,7 @@ struct ReadOnlyTests {
       try fill(m)
       let before = try listing(m)
       #expect(before.contains("uploads/done/.complete") && before.contains("processing/folder/old"))
-      try m.sh("\(m.mountCommand) -o ro --session-linger 0 --temp-max-age 0")
+      try m.sh("\(m.mountCommand) -o ro --session-linger 0.01 --temp-max-age 0.0001")
       #expect(errnoOf { mkdir(m["images/user-1"], 0o777) } == ErrnoName(EROFS))
       #expect(errnoOf { unlink(m["images/user-7/2026/11/a.dcm"]) } == ErrnoName(EROFS))
       #expect(try Files.text(m["images/user-7/2026/11/a.dcm"]) == "x\n")

@@ -28,4 +28,28 @@ struct RecoveredTests {
       try m.expectStatsAsWalked()
     }
   }
+
+  @Test("is told by the command that found it and, once, by the next mount, in .errors and in the log")
+  func toldLater() throws {
+    try withMount { m in
+      try m.month()
+      try m.python(
+        #"""
+        fd = os.open(M + "/images/user-7/2026/11/a.dcm", os.O_CREAT | os.O_WRONLY)
+        os.write(fd, b"half of it")
+        kill_mount()
+        os._exit(0)
+        """#)
+      m.killServers()
+      try m.sh("umount -l \"$M\"")
+      let line = "images/user-7/2026/11/a.dcm EIO"
+      #expect(try m.run("\"$B\" stats \"$R\"").errors.contains(line))
+      #expect(try m.run("\"$B\" stats \"$R\"").errors.isEmpty)
+      try m.mount()
+      #expect(try m.refusals().filter { $0.contains(line) }.count == 1)
+      #expect(try Files.text("\(m.root)/.mammofs/log").contains(line) || Files.text(m.log).contains(line))
+      try m.remount()
+      #expect(try m.refusals().isEmpty)
+    }
+  }
 }

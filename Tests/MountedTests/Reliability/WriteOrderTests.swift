@@ -149,7 +149,7 @@ struct WriteOrderTests {
 
   @Test("while that fails a finished session does not go, and it is asked for again", .needs("strace"))
   func unfinishedLingers() throws {
-    try withMount("--session-linger", "0") { m in
+    try withMount("--session-linger", "0.01") { m in
       try m.python(
         #"""
         session, month = M + "/temp/uploads/s", M + "/images/user-7/2026/11"
@@ -172,7 +172,7 @@ struct WriteOrderTests {
 
   @Test("and goes where its image was taken away meanwhile", .needs("strace"))
   func unfinishedTakenAway() throws {
-    try withMount("--session-linger", "0") { m in
+    try withMount("--session-linger", "0.01") { m in
       try m.python(
         #"""
         session, month = M + "/temp/uploads/s", M + "/images/user-7/2026/11"

@@ -154,7 +154,7 @@ struct SessionTests {
 
   @Test("A finished one goes by itself when its time is over, with its image left")
   func lingers() throws {
-    try withMount("--session-linger", "0") { m in
+    try withMount("--session-linger", "0.01") { m in
       let upload = try Upload(m)
       let whole = try upload.fill()
       let active = try Upload(m, "active")

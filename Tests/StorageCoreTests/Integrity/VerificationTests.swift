@@ -78,14 +78,14 @@ struct VerificationTests {
         try digest.write(to: Sys.openFile(root[path]))
       }
       let storage = try root.storage()
-      storage.digests.start(storage)
+      #expect(storage.digests.start(storage, on: ThreadReserve()))
       let folder = SharedDescriptor(try Sys.openFile(root[".mammofs"]))
       var options = ScrubOptions()
       options.interval = 0.01
       func serve(until condition: () throws -> Bool) rethrows {
         let scrub = Scrub(storage: storage, options: options)
         let end = ContinuousClock.now + .seconds(20)
-        scrub.start()
+        #expect(scrub.start(on: ThreadReserve()))
         while try !condition(), ContinuousClock.now < end { usleep(1000) }
         scrub.stop()
       }
