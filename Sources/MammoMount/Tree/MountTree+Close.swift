@@ -177,6 +177,7 @@ extension MountTree {
         storage.sizes.holding(file.inode.identity) { handles.release(handle, file) }
       }
     if file.isWriter { wantDigest(node) }
+    if file.isUse { noteClosing(file) }
     if let last {
       if let backing = last.backing { notifier?.unregisterBacking(backing) }
       if last.booking.withLock({ $0.isUnlinked }) { remember(file.descriptor, for: last.node) }
