@@ -198,6 +198,7 @@ public final class Storage: Sendable {
     stats.availableSpace = try availableSpace()
     (stats.activeSessions, stats.completedSessions) = uploads.counts
     stats.integrity = digests.figures
+    if digests.hasNoAttributes { stats.integrity?.unverified = stats.images.count &+ stats.thumbnails.count }
     return stats
   }
 
