@@ -124,7 +124,8 @@ extension Sweep {
   private func removeFolder(
     _ name: FileName, _ stat: stat, _ place: Place, _ aside: SetAside?
   ) throws(Errno) -> Tally? {
-    guard place.rule.isIdle(stat), let unit = try look(name, in: place.folder, place.rule), isClosed(unit.members)
+    guard place.rule.isIdle(stat), let unit = try look(name, in: place.folder, place.rule, isAside: false),
+      isClosed(unit.members)
     else { return nil }
     // In a dry run there is none.
     guard let aside else { return unit.files }
@@ -133,7 +134,7 @@ extension Sweep {
     var home = (folder: aside.checking, name: name)
     do throws(Errno) {
       // Whoever used it after it was looked through has left a trace by now: nobody finds it any more.
-      if let now = try look(name, in: aside.checking, place.rule), isClosed(now.members) {
+      if let now = try look(name, in: aside.checking, place.rule, isAside: true), isClosed(now.members) {
         try Sys.rename(name, in: aside.checking, to: number, in: aside.deleting, flags: Staging.noReplace)
         home = (aside.deleting, number)
         if try delete(number, in: aside.deleting, isCounted: true) { return now.files }
@@ -150,14 +151,17 @@ extension Sweep {
     return nil
   }
 
-  private func look(_ name: FileName, in folder: SharedDescriptor, _ rule: IdleRule) throws(Errno) -> WorkspaceUnit? {
+  private func look(
+    _ name: FileName, in folder: SharedDescriptor, _ rule: IdleRule, isAside: Bool
+  ) throws(Errno) -> WorkspaceUnit? {
     let top: SharedDescriptor
     do throws(Errno) {
       top = SharedDescriptor(try Sys.openFolder(name, in: folder))
     } catch .noSuchFileOrDirectory {
       return nil
     }
-    return try WorkspaceUnit.idle(top, by: rule, open: openFiles(), isCancelled: { storage.isStopping })
+    return try WorkspaceUnit.idle(
+      top, by: rule, open: openFiles(), isAside: isAside, isCancelled: { storage.isStopping })
   }
 
   /// Takes a folder out of the workspace, unless somebody has something in it open.

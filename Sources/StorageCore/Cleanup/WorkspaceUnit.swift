@@ -10,14 +10,16 @@ struct WorkspaceUnit {
 
   /// Looks through a folder, as deep as it goes. No lock is held meanwhile.
   ///
+  /// - Parameter isAside: it was just moved, which counts as a change of the folder itself.
   /// - Returns: `nil` where it is to stay: something in it was used or is open, it holds a file `.keep`, or somebody changes
   ///   it just now.
   /// - Throws: what an entry met. What cannot be looked at may be in use.
   static func idle(
-    _ folder: SharedDescriptor, by rule: IdleRule, open: OpenFiles, isCancelled: () -> Bool
+    _ folder: SharedDescriptor, by rule: IdleRule, open: OpenFiles, isAside: Bool, isCancelled: () -> Bool
   ) throws(Errno) -> WorkspaceUnit? {
     let top = try Sys.stat(folder)
-    guard rule.isIdle(top), !open.inUse.contains(FileIdentity(top)) else { return nil }
+    guard isAside ? IdleRule(limit: rule.limit).isIdle(top) : rule.isIdle(top), !open.inUse.contains(FileIdentity(top))
+    else { return nil }
     var unit = WorkspaceUnit(members: [FileIdentity(top)])
     do throws(Errno) {
       let isWhole = try FolderCursor.walk(from: folder) { _ in

@@ -34,6 +34,15 @@ struct WorkspaceCleanupTests {
     }
   }
 
+  @Test("takes a folder that nobody has changed since a moment, and leaves one that was")
+  func since() throws {
+    try withDatabase { root, storage throws in
+      #expect(storage.cleanupTempFiles(leavingWhatChangedSince: 0) == CleanupReport())
+      #expect(storage.cleanupTempFiles(leavingWhatChangedSince: Clock.nowInNanoseconds()).deleted == 3)
+      #expect(try root.list("temp/processing") == [])
+    }
+  }
+
   @Test("leaves a folder in which one file was changed or read", arguments: ["changed", "read", "added"])
   func used(how: String) throws {
     try withDatabase { root, storage throws in
