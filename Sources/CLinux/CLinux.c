@@ -22,6 +22,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
@@ -42,6 +43,7 @@ const int32_t lx_AT_EMPTY_PATH = AT_EMPTY_PATH;
 const uint32_t lx_RENAME_NOREPLACE = 1, lx_RENAME_EXCHANGE = 2;
 const int32_t lx_SEEK_DATA = SEEK_DATA, lx_SEEK_HOLE = SEEK_HOLE;
 const int32_t lx_FALLOC_FL_KEEP_SIZE = FALLOC_FL_KEEP_SIZE, lx_FALLOC_FL_PUNCH_HOLE = FALLOC_FL_PUNCH_HOLE;
+const uint64_t lx_ST_NOATIME = ST_NOATIME;
 const int64_t lx_UTIME_NOW = UTIME_NOW, lx_UTIME_OMIT = UTIME_OMIT;
 const int32_t lx_MNT_DETACH = MNT_DETACH, lx_MNT_FORCE = MNT_FORCE;
 const int64_t lx_TMPFS_MAGIC = TMPFS_MAGIC;
@@ -307,4 +309,14 @@ uint64_t lx_raise_descriptor_limit(void) {
   limit.rlim_cur = limit.rlim_max;
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) getrlimit(RLIMIT_NOFILE, &limit);
   return (uint64_t)limit.rlim_cur;
+}
+
+int32_t lx_fixed(int32_t folder, const char *name) {
+  struct statx found;
+  if (statx(folder, name, AT_SYMLINK_NOFOLLOW | AT_STATX_SYNC_AS_STAT, STATX_TYPE, &found) != 0) return -1;
+  if (found.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) return EPERM;
+#ifdef STATX_ATTR_MOUNT_ROOT
+  if (found.stx_attributes & STATX_ATTR_MOUNT_ROOT) return EBUSY;
+#endif
+  return 0;
 }

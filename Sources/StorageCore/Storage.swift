@@ -25,6 +25,8 @@ public final class Storage: Sendable {
   package let uploads = Uploads()
   package let digests = Digests()
   let chunkRemoval = ChunkRemoval()
+  /// Held by the cleanup that runs. Nothing else takes it but the end of the storage, which waits for that.
+  let sweeping = Monitor(false)
 
   private let opened = Mutex<Opened?>(nil)
   private let displaced = Mutex<[DisplacedFile]>([])
@@ -96,6 +98,7 @@ public final class Storage: Sendable {
         SharedDescriptor(try root.openFolder([Layout.privateFolder, Layout.staging]))
       )
     }
+    SetAside.putBack(in: root, refusals)
     let dataFolder = try StorageError.wrap("opening the folder of uploads") { () throws(Errno) in
       SharedDescriptor(try root.openFolder([Layout.privateFolder, Layout.uploadData]))
     }
@@ -149,6 +152,7 @@ public final class Storage: Sendable {
   public func close() throws(StorageError) {
     stopping.store(true, ordering: .relaxed)
     chunkRemoval.wait()
+    _ = sweeping.wait(until: nil) { isSweeping, _ in isSweeping ? nil : () }
     guard
       let opened = opened.withLock({ opened in
         defer { opened = nil }
@@ -187,6 +191,9 @@ public final class Storage: Sendable {
   /// Has what takes long given up where `condition` says that nobody waits for it any more.
   package func abandons(_ condition: @escaping @Sendable () -> Bool) { abandonment.withLock { $0 = condition } }
 
+  /// The storage is being closed: what takes long is given up.
+  var isStopping: Bool { stopping.load(ordering: .relaxed) }
+
   /// Whether nobody waits for what is being done for others.
   var isAbandoned: Bool { abandonment.withLock { $0 }() }
 
@@ -207,6 +214,7 @@ public final class Storage: Sendable {
     stats.availableSpace = try availableSpace()
     (stats.activeSessions, stats.completedSessions) = uploads.counts
     stats.integrity = digests.figures
+    if digests.hasNoAttributes { stats.integrity?.unverified = stats.images.count &+ stats.thumbnails.count }
     return stats
   }
 

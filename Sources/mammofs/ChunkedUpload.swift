@@ -7,8 +7,7 @@ import SystemPackage
 
 /// One upload through a mount, by nothing but files: a session folder, chunks, the marker.
 final class ChunkedUpload: Sendable {
-  let source: SharedDescriptor
-  let size: Int64
+  let source: UploadSource
   let chunkSize: Int64
   let session: String
   private let mount: String
@@ -19,10 +18,9 @@ final class ChunkedUpload: Sendable {
   private let failure = Mutex<Failure?>(nil)
 
   init(
-    source: SharedDescriptor, size: Int64, chunkSize: Int64, mount: String, progress: Progress, isStopping: StopSignal
+    source: UploadSource, chunkSize: Int64, mount: String, progress: Progress, isStopping: StopSignal
   ) {
     self.source = source
-    self.size = size
     self.chunkSize = chunkSize
     self.progress = progress
     self.isStopping = isStopping
@@ -30,6 +28,8 @@ final class ChunkedUpload: Sendable {
     session = "upload-\(getpid())-\(Clock.monotonic())"
     folder = "\(mount)/temp/uploads/\(session)"
   }
+
+  private var size: Int64 { source.size }
 
   /// An empty file is one empty chunk.
   var chunks: Int64 { size == 0 ? 1 : (size - 1) / chunkSize + 1 }
@@ -42,8 +42,9 @@ final class ChunkedUpload: Sendable {
     do {
       try sendAll(jobs)
       let sha256 = checksDigest ? try digest() : nil
-      // From here on it is the server's.
       if isStopping.isSet { throw Interruption() }
+      try source.checkUnchanged()
+      // From here on it is the server's.
       try complete(Marker(path: path, totalChunks: chunks, size: size, sha256: sha256, overwrite: overwrite))
     } catch {
       let isGone = abort()
@@ -113,27 +114,28 @@ final class ChunkedUpload: Sendable {
       let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
       guard index < chunks else { return }
       do throws(Errno) {
-        try send(index)
+        guard try send(index) else { return failure.withLock { $0 = $0 ?? source.isShort } }
       } catch {
         failure.withLock { $0 = $0 ?? Failure("chunk \(index) could not be written: \(error)") }
       }
     }
   }
 
-  private func send(_ index: Int64) throws(Errno) {
+  /// False where the file ends before its end.
+  private func send(_ index: Int64) throws(Errno) -> Bool {
     let target = try Sys.createFile("\(folder)/chunk_\(index)")
     let start = index * chunkSize
     let end = start + min(chunkSize, size - start)
     var offset = start
     while offset < end, !isStopping.isSet {
-      let piece = try Sys.readAll(source, from: offset, limit: Int(min(1 << 20, end - offset)))
-      // The file became shorter meanwhile; the completion notices.
-      if piece.isEmpty { break }
+      let piece = try Sys.readAll(source.file, from: offset, limit: Int(min(1 << 20, end - offset)))
+      if piece.isEmpty { return false }
       try Sys.writeAll(target, at: offset - start, piece)
       offset += Int64(piece.count)
       progress.advance(Int64(piece.count))
     }
     try target.close()
+    return true
   }
 
   private func digest() throws -> String {
@@ -143,7 +145,7 @@ final class ChunkedUpload: Sendable {
       if isStopping.isSet { throw Interruption() }
       let from = offset
       let piece = try Failure.explaining("read the file") { () throws(Errno) in
-        try Sys.readAll(source, from: from, limit: 1 << 20)
+        try Sys.readAll(source.file, from: from, limit: 1 << 20)
       }
       if piece.isEmpty { break }
       hash.update(data: piece)

@@ -18,6 +18,8 @@ final class DigestGiver {
   private(set) var stored = 0
   /// Files that could not have one yet.
   private(set) var notYet = 0
+  /// Those that cannot have one: nothing keeps it.
+  private(set) var noRoom = 0
   /// So many are asked for at a time, which bounds what is kept here.
   private static let limit = 1000
 
@@ -33,16 +35,24 @@ final class DigestGiver {
   func give(_ candidate: Verification.Candidate) throws(Errno) -> Bool? {
     let size = Int64(candidate.stat.st_size)
     guard !isCheckingOnly, !hasher.isCancelled() else {
-      progress.advance(size)
+      if candidate.sha256 == nil { progress.advance(size) }
       return hasher.isCancelled() ? nil : false
     }
     guard let mount else {
-      guard let sha256 = try hasher.sha256(of: candidate.file, size: size) else { return nil }
-      let isGiven = try storage.give(Digest(sha256: sha256, of: candidate.stat), to: candidate.file)
-      if !isGiven { notYet += 1 }
-      return isGiven
+      var sha256 = candidate.sha256
+      if sha256 == nil { sha256 = try hasher.sha256(of: candidate.file, size: size) }
+      guard let sha256 else { return nil }
+      do throws(Errno) {
+        let isGiven = try storage.give(Digest(sha256: sha256, of: candidate.stat), to: candidate.file)
+        if !isGiven { notYet += 1 }
+        return isGiven
+      } catch {
+        // It was read; what cannot be is to write that down.
+        noRoom += 1
+        return false
+      }
     }
-    progress.advance(size)
+    if candidate.sha256 == nil { progress.advance(size) }
     while !hasher.isCancelled() {
       switch ControlSocket.requestDigest(root: mount.root, of: Layout.path(candidate.path)) {
       case .given: return true
@@ -55,6 +65,9 @@ final class DigestGiver {
       case .notYet:
         notYet += 1
         return false
+      case .noRoom:
+        noRoom += 1
+        return false
       case .refused, nil: return false
       }
     }
@@ -65,22 +78,24 @@ final class DigestGiver {
   /// interrupted.
   func settle(down count: Int = 0) {
     for (path, digest) in asked.prefix(asked.count - count) {
-      if isStored(path, digest) { stored += 1 } else { notYet += 1 }
+      switch outcome(path, digest) {
+      case .given: stored += 1
+      case .noRoom: noRoom += 1
+      case .waiting, .later, .notYet, .refused: notYet += 1
+      }
     }
     asked.removeFirst(asked.count - count)
   }
 
-  private func isStored(_ path: [FileName], _ digest: Digest) -> Bool {
-    guard let mount else { return false }
+  private func outcome(_ path: [FileName], _ digest: Digest) -> ControlSocket.DigestAnswer {
+    guard let mount else { return .notYet }
     while !hasher.isCancelled(), isUnchanged(path, digest) {
-      switch ControlSocket.digestState(root: mount.root, of: Layout.path(path)) {
-      case .given: return true
+      let answer = ControlSocket.digestState(root: mount.root, of: Layout.path(path)) ?? .notYet
+      guard answer == .waiting else { return answer }
       // It gives them one after another, and tells nobody.
-      case .waiting: usleep(50_000)
-      case .later, .notYet, .refused, nil: return false
-      }
+      usleep(50_000)
     }
-    return false
+    return .notYet
   }
 
   /// What is changed again and again would be waited for without end.

@@ -58,7 +58,12 @@ struct Stats: ParsableCommand {
       case "sessions": lines.append((key, "\(numbers.first ?? 0) active, \(numbers.last ?? 0) completed"))
       case "integrity":
         let damaged = numbers.count > 2 ? numbers[2] : 0
-        lines.append((key, "\(counted(numbers.count > 1 ? numbers[1] : 0, "file")) verified, \(damaged) damaged"))
+        let without = numbers.count > 3 ? numbers[3] : 0
+        lines.append(
+          (
+            key,
+            "\(counted(numbers.count > 1 ? numbers[1] : 0, "file")) verified, \(damaged) damaged, \(without) without a digest"
+          ))
       case "counting": lines.append((key, "still counting after an unclean stop"))
       default: lines.append((key, numbers.first.map(String.init) ?? ""))
       }

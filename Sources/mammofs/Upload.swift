@@ -41,13 +41,11 @@ struct Upload: ParsableCommand {
     let path = try MountPoint.resolved(self.mount)
     if let dead = MountPoint.dead(holding: path) { throw Failure.serverDied(dead) }
     guard let mount = MountPoint.at(path) else { throw Failure("no mammofs is mounted at \(self.mount)") }
-    let source = try Failure.explaining("open \(file)") { () throws(Errno) in SharedDescriptor(try Sys.openFile(file)) }
-    let stat = try Failure.explaining("read \(file)") { () throws(Errno) in try Sys.stat(source) }
-    guard stat.st_mode & S_IFMT == S_IFREG else { throw Failure("\(file) is not a regular file") }
+    let source = try UploadSource(file)
     let upload = ChunkedUpload(
-      source: source, size: Int64(stat.st_size), chunkSize: chunkSize.bytes, mount: mount.path,
-      progress: Progress(total: Int64(stat.st_size)), isStopping: isStopping)
+      source: source, chunkSize: chunkSize.bytes, mount: mount.path, progress: Progress(total: source.size),
+      isStopping: isStopping)
     try upload.run(jobs: jobs, to: to, overwrite: overwrite, checksDigest: checksDigest)
-    print("\(to)  \(ByteCount(bytes: Int64(stat.st_size)).text) in \(counted(upload.chunks, "chunk"))")
+    print("\(to)  \(ByteCount(bytes: source.size).text) in \(counted(upload.chunks, "chunk"))")
   }
 }

@@ -10,6 +10,10 @@ struct VerificationReport {
   let isGiving: Bool
   /// Those that could not be given one yet.
   let notYet: Int
+  /// Those that cannot be given one.
+  let noRoom: Int
+  /// What a list of checksums says of them.
+  let comparison: ChecksumComparison?
 
   /// Why the command fails, if it does.
   var failure: Failure? {
@@ -17,6 +21,7 @@ struct VerificationReport {
     let (damaged, unreadable) = (Int64(state.damaged.count), Int64(state.unreadable.count))
     if damaged > 0 { parts.append("\(counted(damaged, "file")) damaged; restore from a backup") }
     if unreadable > 0 { parts.append("\(counted(unreadable, "file or folder", "files or folders")) could not be read") }
+    if let comparison, isDone { parts += comparison.failures }
     if !isDone { parts.append("interrupted; run the same command again to go on") }
     guard !parts.isEmpty else { return nil }
     return Failure(parts.joined(separator: "; "), code: damaged > 0 ? 1 : Failure.noAnswer)
@@ -33,18 +38,21 @@ struct VerificationReport {
       if state.stale > 0 { text += " of what they hold now" }
       if isGiving { text += ", \(state.given) given one" }
       if notYet > 0 { text += ", \(notYet) not yet: too young, or being changed" }
+      if noRoom > 0 { text += ", \(noRoom) cannot have one: the file's other attributes, or the disk, leave no room" }
       text += "\n"
     }
     if state.changing > 0 { text += "\(counted(Int64(state.changing), "file")) changed meanwhile\n" }
+    if let comparison, isDone { text += comparison.text }
     return text
   }
 
   var json: String {
     let figures = Figures(
       complete: isDone, verified: state.verified, withoutDigest: state.withoutDigest, stale: state.stale,
-      given: state.given, notYet: notYet, changing: state.changing,
+      given: state.given, notYet: notYet, noRoom: noRoom, changing: state.changing,
       damaged: state.damaged.map { Figures.Finding(path: $0.path, reason: $0.reason) },
-      unreadable: state.unreadable.map { Figures.Finding(path: $0.path, reason: $0.reason) })
+      unreadable: state.unreadable.map { Figures.Finding(path: $0.path, reason: $0.reason) },
+      against: isDone ? comparison?.figures : nil)
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     // Strings and integers: there is nothing in it that cannot be encoded.
@@ -63,8 +71,10 @@ struct VerificationReport {
     let stale: Int
     let given: Int
     let notYet: Int
+    let noRoom: Int
     let changing: Int
     let damaged: [Finding]
     let unreadable: [Finding]
+    let against: ChecksumComparison.Figures?
   }
 }

@@ -8,9 +8,10 @@ struct Verify: ParsableCommand {
     abstract: "Reads images and thumbnails again and compares them with their digests.",
     discussion: """
       Nothing is changed, but that files without a digest are given one. An interrupted run goes on where it stopped; \
-      how far it is is kept in .mammofs/verify.json in the storage root. Exit codes: 0 nothing is damaged, 1 something \
-      is, 2 nothing damaged was found, but not all could be verified: something cannot be read, the run was \
-      interrupted, or PATH is no mount or storage root, nor in one.
+      how far it is is kept in .mammofs/verify.json in the storage root. With --export or --against it begins anew. The \
+      paths in those files are those below the mount or storage root, so that `sha256sum -c` takes them there. Exit \
+      codes: 0 nothing is damaged, 1 something is, 2 nothing damaged was found, but not all could be verified: something \
+      cannot be read, the run was interrupted, or PATH is no mount or storage root, nor in one.
       """)
 
   @Argument(help: "A mount, a storage root, or a folder or file in one of them.", completion: .file())
@@ -21,6 +22,12 @@ struct Verify: ParsableCommand {
 
   @Flag(help: "Begin anew where an earlier run was interrupted.")
   var restart = false
+
+  @Option(help: ArgumentHelp("Write the SHA-256 of each file as sha256sum does.", valueName: "file"))
+  var export: String?
+
+  @Option(help: ArgumentHelp("Compare with what sha256sum or --export wrote.", valueName: "file"))
+  var against: String?
 
   @Flag(help: "Report as JSON.")
   var json = false
@@ -48,8 +55,12 @@ struct Verify: ParsableCommand {
           + (error == .permissionDenied ? "; verify as the user who mounts it, or as root" : ""))
     }
     guard let kept else { throw Failure("another verification of \(target.root) is under way; wait for it to end") }
-    var state =
-      (restart ? nil : kept.load(target.folder)) ?? VerificationState(folder: target.folder, started: Clock.now())
+    // What an earlier run has passed is in no list.
+    let checksums = try checksums(target)
+    var isWritten = false
+    defer { if !isWritten { checksums?.export?.abandon() } }
+    let before = restart || checksums != nil ? nil : kept.load(target.folder)
+    var state = before ?? VerificationState(folder: target.folder, started: Clock.now())
     if state.after != nil {
       StandardError.write(
         "mammofs: going on with the verification that began at \(Clock.timestamp(at: state.started))\n")
@@ -58,18 +69,16 @@ struct Verify: ParsableCommand {
     let hasher = FileHasher(isCancelled: { isStopping.isSet }, advanced: { progress.advance($0) })
     let giver = DigestGiver(
       storage: storage, mount: target.mount, hasher: hasher, isCheckingOnly: checkOnly, progress: progress)
-    let verification = Verification(root: storage.root) { file, size throws(Errno) in
-      try hasher.sha256(of: file, size: size)
-    } give: { candidate throws(Errno) in
-      try giver.give(candidate)
-    }
+    let verification = Verification(
+      root: storage.root, hash: { file, size throws(Errno) in try hasher.sha256(of: file, size: size) },
+      give: { candidate throws(Errno) in try giver.give(candidate) }, checksums: checksums)
     var saved = Clock.monotonic()
     var failure: Errno?
     var told = state.findings.count
     let isDone = verification.run(&state) { state in
       tell(state.findings[told...], target)
       told = state.findings.count
-      guard Clock.monotonic() - saved > 1_000_000_000 else { return }
+      guard checksums == nil, Clock.monotonic() - saved > 1_000_000_000 else { return }
       saved = Clock.monotonic()
       do throws(Errno) { try kept.save(state) } catch { failure = error }
     }
@@ -78,12 +87,43 @@ struct Verify: ParsableCommand {
     state.given += giver.stored
     progress.finish()
     do throws(Errno) {
-      if isDone { try kept.remove() } else { try kept.save(state) }
+      if isDone { try kept.remove() } else if checksums == nil { try kept.save(state) }
     } catch {
       failure = error
     }
     if let failure { StandardError.write("mammofs: how far it is could not be kept: \(failure)\n") }
-    return VerificationReport(state: state, isDone: isDone, isGiving: !checkOnly, notYet: giver.notYet)
+    if isDone {
+      checksums?.comparison?.finish()
+      try checksums?.export?.finish()
+      isWritten = true
+    }
+    tellEnd(state, target, storage, isDone: isDone)
+    return VerificationReport(
+      state: state, isDone: isDone, isGiving: !checkOnly, notYet: giver.notYet, noRoom: giver.noRoom,
+      comparison: checksums?.comparison)
+  }
+
+  private func checksums(_ target: VerificationTarget) throws -> ChecksumUse? {
+    guard export != nil || against != nil else { return nil }
+    let comparison = try against.map { try ChecksumComparison($0, below: target.names) }
+    return ChecksumUse(export: try export.map { try ChecksumExport($0) }, comparison: comparison)
+  }
+
+  /// Has the figures of the store show what was found, and when all of it was read.
+  private func tellEnd(_ state: VerificationState, _ target: VerificationTarget, _ storage: Storage, isDone: Bool) {
+    let isWhole =
+      isDone && target.names.isEmpty && state.unreadable.isEmpty
+      && (!checkOnly || state.withoutDigest + state.stale == 0)
+    guard let mount = target.mount else {
+      do throws(Errno) {
+        try Digests.note(state, ofWhole: isWhole, in: storage.root)
+      } catch {
+        StandardError.write("mammofs: what was found could not be kept for the figures: \(error)\n")
+      }
+      return
+    }
+    // An older server, or one that mounts read-only, keeps no such figure.
+    if isWhole { _ = ControlSocket.tellWhole(root: mount.root, state) }
   }
 
   /// Has a mount show damage in `.errors` and count it in `.stats`.

@@ -18,6 +18,8 @@ extern const uint32_t lx_RENAME_NOREPLACE, lx_RENAME_EXCHANGE;
 extern const int32_t lx_SEEK_DATA, lx_SEEK_HOLE;
 extern const int32_t lx_FALLOC_FL_KEEP_SIZE, lx_FALLOC_FL_PUNCH_HOLE;
 extern const int32_t lx_MNT_DETACH, lx_MNT_FORCE;
+// A flag of statvfs(3).
+extern const uint64_t lx_ST_NOATIME;
 // Nanoseconds of utimensat(2) that mean «the time it is» and «leave it».
 extern const int64_t lx_UTIME_NOW, lx_UTIME_OMIT;
 // Magic numbers of statfs(2) for file systems that need no write-out.
@@ -175,3 +177,7 @@ int lx_keep_capabilities(uint64_t kept);
 void lx_name_thread(const char *name);
 // "ENOENT" and its like; NULL for a number that is no errno.
 const char *lx_errno_name(int error);
+
+// What keeps a name from being deleted, whoever asks: EPERM for an immutable file, EBUSY for a mount point, 0 for none. -1
+// with errno where nobody can tell.
+int32_t lx_fixed(int32_t folder, const char *name);

@@ -107,6 +107,22 @@ final class HandleTable: Sendable {
     return isListed || inode?.isInUse ?? false
   }
 
+  /// As ``isOpen(_:)``, of all at once, but for markers.
+  var openFiles: OpenFiles {
+    var open = OpenFiles()
+    let (folders, inodes) = table.withLock { table in
+      let folders = table.handles.values.compactMap { entry in
+        if case .folder(let folder) = entry.handle { folder.identity } else { nil }
+      }
+      return (folders, table.named)
+    }
+    open.inUse = Set(folders)
+    for (identity, inode) in inodes {
+      if inode.isInUse { open.inUse.insert(identity) } else { open.closing.insert(identity) }
+    }
+    return open
+  }
+
   /// Whether somebody writes a session's marker. That a descriptor of it was closed says little: a shell closes a
   /// duplicate before it writes.
   func isMarkerOpen(in session: FileName) -> Bool {

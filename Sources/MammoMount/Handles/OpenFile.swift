@@ -76,6 +76,8 @@ final class OpenFile: Sendable {
   let canBeMapped: Bool
   /// The thread that opened it.
   let opener: pid_t
+  /// A cleanup is to know that it was read; see ``MountTree/noteOpening(_:_:)``. Of an open of an earlier server it does not.
+  let isUse: Bool
   /// What a later server knows of it.
   let record: HandleRecords.Slot
   let state = Mutex(State())
@@ -93,13 +95,14 @@ final class OpenFile: Sendable {
 
   init(
     inode: OpenInode, descriptor: SharedDescriptor, isWriter: Bool, canBeMapped: Bool, opener: pid_t,
-    record: HandleRecords.Slot
+    record: HandleRecords.Slot, isUse: Bool = false
   ) {
     self.inode = inode
     self.descriptor = descriptor
     self.isWriter = isWriter
     self.canBeMapped = canBeMapped
     self.opener = opener
+    self.isUse = isUse
     self.record = record
   }
 

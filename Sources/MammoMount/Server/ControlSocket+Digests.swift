@@ -17,6 +17,8 @@ extension ControlSocket {
     case later
     /// The file is open for writing, too young, or gone; or its digest could not be written.
     case notYet
+    /// The file's other attributes leave no room for it, or the file system keeps none.
+    case noRoom
     case refused
   }
 
@@ -39,7 +41,7 @@ extension ControlSocket {
       // It may have been written since it was looked at.
       switch try Digest.state(of: file) {
       case .current, .cut: return .given
-      case .absent, .stale: return .notYet
+      case .absent, .stale: return storage.digests.isUnfit(identity) ? .noRoom : .notYet
       }
     } catch {
       return .notYet
@@ -75,6 +77,25 @@ extension ControlSocket {
   /// Tells the server that has `root` in use of damage; false where none takes note of it.
   package static func tell(root: String, _ finding: VerificationState.Finding) -> Bool {
     ask(root: root, "\(findingRequest)\(finding.error.rawValue) \(finding.path)\t\(finding.reason)") == "noted\n"
+  }
+
+  /// `verified STARTED COUNT`: when `mammofs verify` began, in seconds since 1970, and how many files are whole.
+  static let wholeRequest = "verified "
+
+  /// Takes note that `mammofs verify` has read all of the store.
+  func noteWhole(_ text: Substring) -> String {
+    let words = text.split(separator: " ")
+    guard words.count == 2, let started = Int64(words[0]), let count = Int(words[1]), count >= 0,
+      (0...Clock.now()).contains(started)
+    else { return "refused what is no verification\n" }
+    guard !isReadOnly else { return "refused a read-only mount keeps no figures\n" }
+    storage.digests.verifiedWhole(started: started, verified: count)
+    return "noted\n"
+  }
+
+  /// Tells the server that has `root` in use that all of the store was read; false where none takes note of it.
+  package static func tellWhole(root: String, _ state: VerificationState) -> Bool {
+    ask(root: root, "\(wholeRequest)\(state.started) \(state.verified.count)") == "noted\n"
   }
 
   private static func answer(_ root: String, _ request: String) -> DigestAnswer? {

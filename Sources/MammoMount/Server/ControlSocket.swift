@@ -6,7 +6,7 @@ internal import SystemPackage
 /// How the command line reaches a running server: a socket in the storage root's private folder.
 ///
 /// One request a connection, a line: `cleanup SECONDS dry|real`, `digest PATH`, `digested PATH`, `found ERRNO PATH`,
-/// `mounted`, `process`, or `upgrade FORMAT PROGRAM`. The answer is lines of `key value`, one that begins with `refused`
+/// `verified STARTED COUNT`, `mounted`, `process`, or `upgrade FORMAT PROGRAM`. The answer is lines of `key value`, one that begins with `refused`
 /// and says why, or, of the two on digests, a ``DigestAnswer``.
 package final class ControlSocket: Sendable {
   let storage: Storage
@@ -63,6 +63,9 @@ package final class ControlSocket: Sendable {
     }
     if line.hasPrefix(Self.findingRequest) {
       return UnixSocket.write(connection, noteFinding(line.dropFirst(Self.findingRequest.count)))
+    }
+    if line.hasPrefix(Self.wholeRequest) {
+      return UnixSocket.write(connection, noteWhole(line.dropFirst(Self.wholeRequest.count)))
     }
     let words = line.split(separator: " ", maxSplits: 2)
     if line == "process" {

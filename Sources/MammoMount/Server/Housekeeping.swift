@@ -57,7 +57,9 @@ final class Housekeeping: Sendable {
     let pause = UInt64(options.sessionLinger > 0 ? min(60, max(1, options.sessionLinger / 4)) : 60) * 1_000_000_000
     while true {
       if cleansUp, Clock.monotonic() >= nextCleanup {
-        clean(olderThan: options.tempMaxAge, leavingWhatChangedSince: start, dryRun: false)
+        clean(
+          olderThan: options.tempMaxAge, recoveredOlderThan: max(options.tempMaxAge, Storage.recoveredAge),
+          leavingWhatChangedSince: start, dryRun: false)
         start = .max
         nextCleanup = Clock.monotonic() + interval
       }
@@ -82,8 +84,20 @@ final class Housekeeping: Sendable {
 
   /// Cleans up now, and says in the log what was done.
   @discardableResult
-  func clean(olderThan age: Int64, leavingWhatChangedSince start: Int64 = .max, dryRun: Bool) -> CleanupReport {
-    let report = storage.cleanupTempFiles(olderThan: age, leavingWhatChangedSince: start, dryRun: dryRun)
+  func clean(
+    olderThan age: Int64, recoveredOlderThan recoveredAge: Int64? = nil, leavingWhatChangedSince start: Int64 = .max,
+    dryRun: Bool
+  ) -> CleanupReport {
+    let report = storage.cleanupTempFiles(
+      olderThan: age, recoveredOlderThan: recoveredAge, leavingWhatChangedSince: start, dryRun: dryRun
+    ) { removal in
+      if dryRun { return }
+      logger.info(
+        "cleanup deleted",
+        metadata: [
+          "path": "\(removal.path)", "files": "\(removal.files.count)", "bytes": "\(removal.files.size)",
+        ])
+    }
     logger.info(
       "cleanup", metadata: ["deleted": "\(report.deleted)", "bytes": "\(report.bytes)", "dryRun": "\(dryRun)"])
     for failure in report.failures {

@@ -155,6 +155,8 @@ extension MountTree: StorageObserver {
     return handles.isMarkerOpen(in: node.name)
   }
 
+  package func openFiles() -> OpenFiles { handles.openFiles }
+
   package func isOpenForWriting(_ file: FileIdentity) -> Bool {
     handles.inode(file)?.booking.withLock { $0.writers > 0 } ?? false
   }

@@ -196,6 +196,7 @@ extension MountTree {
       tellTimes(file)
       wantDigest(node)
     }
+    if file.isUse { noteClosing(file) }
     if let last {
       if let backing = last.backing { notifier?.unregisterBacking(backing) }
       if last.booking.withLock({ $0.isUnlinked }) { remember(file.descriptor, for: last.node) }

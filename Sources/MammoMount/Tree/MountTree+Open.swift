@@ -147,6 +147,7 @@ extension MountTree {
       }
     }
     var isCutOff = false
+    var found: stat?
     var isSessionWriter = false
     let inserted = try storage.sizes.holding(identity) { () throws(Errno) -> (file: OpenFile, id: HandleID)? in
       isCutOff = orphans[id]?.isCutOff ?? false || handles.inode(of: id)?.booking.withLock { $0.isCutOff } ?? false
@@ -155,6 +156,7 @@ extension MountTree {
       // Of a new one, too: somebody may have removed it since it was made.
       let stat = try Sys.stat(descriptor)
       guard FileIdentity(stat) == identity else { return nil }
+      found = stat
       // It has been renamed since: who opens it is to look again.
       if let chunk, nodes[id]?.name != chunk.1, !nodes.isOrphan(id) { throw .staleNFSFileHandle }
       // With its name a chunk that nobody has open has lost its bytes.
@@ -178,7 +180,7 @@ extension MountTree {
       } _: { inode, slot in
         let file = OpenFile(
           inode: inode, descriptor: descriptor, isWriter: isWriter, canBeMapped: flags & O_ACCMODE == O_RDWR,
-          opener: caller.process, record: slot)
+          opener: caller.process, record: slot, isUse: isUse(of: place, flags))
         // Who writes to what has no name any more is no writer of the session's.
         if let chunk, stat.st_nlink > 0 {
           file.state.withLock { $0.chunk = chunk }
@@ -193,6 +195,7 @@ extension MountTree {
     }
     guard let inserted else { return nil }
     if let chunk, !isSessionWriter { chunk.0.closed(chunk.1, wasClosing: false) }
+    if let found, new == nil, inserted.file.isUse { noteOpening(inserted.file, found) }
     let service = dataPath.service(of: inserted.file.inode, isWriter: isWriter)
     return (inserted.file, OpenedFile(handle: inserted.id, service: service, skipsFlush: !isWriter))
   }

@@ -15,25 +15,51 @@ public struct CleanupReport: Hashable, Sendable {
   public init() {}
 }
 
+/// Something that a cleanup deleted as a whole, or would have.
+public struct CleanupRemoval: Hashable, Sendable {
+  /// For people: what it was called, from the storage root on.
+  public let path: String
+  /// What was in it.
+  public let files: Tally
+}
+
 extension Storage {
-  /// Deletes what is idle under `temp/`: whole sessions, files of the workspace
-  /// with the folders that become empty, and temporary files of copying tools.
+  /// Seconds for which the server of a mount keeps what it recovered after a crash, however short a time other files
+  /// below `temp/` have: long enough for somebody to come back to it from a holiday.
+  package static let recoveredAge: Int64 = 7 * 24 * 3600
+
+  /// Deletes what is idle under `temp/`: sessions, what lies directly in the workspace, and temporary files of copying
+  /// tools. Each of them goes whole or not at all.
   ///
-  /// Idle is what has no modification time younger than `age` in it and is not
-  /// open. What fails is reported and does not stop the rest.
+  /// Idle is what nobody has changed for `age`, in the workspace not read either, and what is not open. What fails is
+  /// reported and does not stop the rest.
   ///
   /// - Parameters:
   ///   - age: in seconds.
+  ///   - recoveredAge: the same for what was recovered after a crash; `nil` is `age`.
   ///   - moment: seconds since 1970.
   ///   - start: nanoseconds since 1970; what was changed since then is not touched, even where a copying tool gave it
   ///     an old modification time.
+  ///   - removed: told of each thing that went, or would.
   public func cleanupTempFiles(
-    olderThan age: Int64 = 24 * 3600, at moment: Int64? = nil, leavingWhatChangedSince start: Int64 = .max,
-    dryRun: Bool = false
+    olderThan age: Int64 = 24 * 3600, recoveredOlderThan recoveredAge: Int64? = nil, at moment: Int64? = nil,
+    leavingWhatChangedSince start: Int64 = .max, dryRun: Bool = false, removed: (CleanupRemoval) -> Void = { _ in }
   ) -> CleanupReport {
-    let sweep = Sweep(
-      storage: self, limit: (moment ?? Clock.now()).subtractingClamped(age), untouchedSince: start, dryRun: dryRun)
-    let report = sweep.run()
+    // Of two at once the second finds what the first has left.
+    _ = sweeping.wait(until: nil) { isSweeping, _ -> Void? in
+      guard !isSweeping else { return nil }
+      isSweeping = true
+      return ()
+    }
+    defer { sweeping.change { $0 = false } }
+    let moment = moment ?? Clock.now()
+    let report = withoutActuallyEscaping(removed) { removed in
+      let sweep = Sweep(
+        storage: self, rule: IdleRule(limit: moment.subtractingClamped(age), untouchedSince: start),
+        recoveredRule: IdleRule(limit: moment.subtractingClamped(recoveredAge ?? age), untouchedSince: start),
+        dryRun: dryRun, removed: removed)
+      return sweep.run()
+    }
     // Whoever asked for it sees it done.
     observer?.settleChanges()
     return report

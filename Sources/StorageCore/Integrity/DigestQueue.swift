@@ -29,7 +29,7 @@ struct DigestQueue {
 
   /// Nanoseconds from the last change of a file to its digest, so that one that is changed again is read once.
   static let delay: UInt64 = 1_000_000_000
-  /// So many files wait. Those beyond get their digest from the next scrub.
+  /// So many files wait. Those beyond get their digest after another survey.
   static let limit = 100_000
 
   private var paths: [FileIdentity: (path: [FileName], due: UInt64, progress: Progress?)] = [:]
@@ -43,6 +43,12 @@ struct DigestQueue {
   /// It has changed meanwhile.
   private var isCurrentStale = false
   var isStopping = false
+  /// Files that cannot have a digest, until they change.
+  private(set) var unfit: Set<FileIdentity> = []
+  /// How many more there are without one than wait or are known for unfit.
+  private(set) var beyond = 0
+  /// Somebody goes through all files for those without one.
+  private(set) var isSurveying = false
 
   /// How many files wait or are being read.
   var count: Int { paths.count + (current == nil ? 0 : 1) }
@@ -53,6 +59,7 @@ struct DigestQueue {
   /// Puts a file at the end; false where there is no room.
   mutating func add(_ entry: Entry, at now: UInt64) -> Bool {
     guard paths.count < Self.limit || paths[entry.file] != nil else { return false }
+    unfit.remove(entry.file)
     put(entry, due: now + Self.delay)
     return true
   }
@@ -84,6 +91,7 @@ struct DigestQueue {
   ///
   /// - Returns: whether it is being read.
   mutating func drop(_ file: FileIdentity) -> Bool {
+    unfit.remove(file)
     paths[file] = nil
     guard current?.file == file else { return false }
     isCurrentStale = true
@@ -120,6 +128,34 @@ struct DigestQueue {
 
   /// Where the files were that wait, or are being read.
   var waiting: [[FileName]] { paths.values.map(\.path) + (current.map { [$0.path] } ?? []) }
+
+  // MARK: Files without a digest
+
+  /// How many files are without one, as far as is known.
+  var undigested: Int { count + unfit.count + beyond }
+
+  /// A file that was published has no place here: the next survey finds it.
+  mutating func passOver() { beyond += 1 }
+
+  /// A file could not be given one.
+  mutating func fail(_ file: FileIdentity) {
+    if unfit.count < Self.limit { unfit.insert(file) } else { beyond += 1 }
+  }
+
+  /// Whether another survey would find a place here for those that had none. Where too many are unfit, it would have them
+  /// read again and again.
+  var wantsSurvey: Bool { beyond > 0 && count <= Self.limit / 2 && unfit.count < Self.limit }
+
+  /// A file has lost its last name.
+  mutating func forget(_ file: FileIdentity) { unfit.remove(file) }
+
+  mutating func beginSurvey() { isSurveying = true }
+
+  /// - Parameter found: how many had no place here.
+  mutating func endSurvey(beyond found: Int) {
+    isSurveying = false
+    beyond = found
+  }
 
   /// The current file is done with.
   mutating func finish() { current = nil }

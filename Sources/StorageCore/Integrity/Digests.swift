@@ -8,24 +8,30 @@ package import SystemPackage
 /// notes, has the file read by another that runs when nothing else wants to (``IdleReader``), and writes the attribute
 /// through the descriptor that was read, if nobody has begun to change the file since. No lock is held while reading.
 package final class Digests: Sendable {
-  private let queue = Monitor(DigestQueue())
+  let queue = Monitor(DigestQueue())
   private let isActive = Atomic(false)
   private let isRunning = Monitor(false)
   /// What is being read is worth nothing any more. Beside the queue, because the thread that reads takes no locks.
   private let isLate = Signal()
   private let reader = IdleReader()
+  let isWithoutAttributes = Atomic(false)
+  /// There may be files that are known for unfit: asked before a lock is taken.
+  let hasUnfit = Atomic(false)
+  /// It was said that a file's other attributes leave no room.
+  let hasToldOfRoom = Atomic(false)
+  private let survey = DigestSurvey()
   /// The last thing that kept a digest from being written: said once, not for each file.
-  private let lastFailure = Mutex<Errno?>(nil)
-  private let findings = Mutex(Findings())
+  let lastFailure = Mutex<Errno?>(nil)
+  let findings = Mutex(Findings())
   /// Bytes of a file that are read before the others have their turn.
   private static let turn: Int64 = 1 << 30
-  private struct Findings: Sendable {
+  struct Findings: Sendable {
     var found = FoundDamage()
     /// Where they are kept, once it is known.
     var folder: SharedDescriptor?
   }
 
-  private static let keptFindings = KeptState<FoundDamage>(name: Layout.findings)
+  static let keptFindings = KeptState<FoundDamage>(name: Layout.findings)
   /// How often the notes are looked at. Waking the thread would be a system call for whoever leaves one.
   private static let beat: UInt64 = 1_000_000_000
 
@@ -35,9 +41,16 @@ package final class Digests: Sendable {
   var figures: IntegrityFigures? {
     guard isActive.load(ordering: .relaxed) else { return nil }
     var figures = findings.withLock { $0.found.figures }
-    figures.pending = queue.withLock { $0.count }
+    queue.withLock { queue in
+      figures.pending = queue.count
+      figures.unverified = queue.undigested
+      figures.isSurveying = queue.isSurveying
+    }
     return figures
   }
+
+  /// The storage root's file system keeps no attributes: no file has a digest.
+  var hasNoAttributes: Bool { isWithoutAttributes.load(ordering: .relaxed) }
 
   /// Tells what a scrub found so far.
   package func scrubbed(_ state: VerificationState?, lastEnd: Int64?) {
@@ -50,7 +63,7 @@ package final class Digests: Sendable {
     change { $0.found(path, at: now) }
   }
 
-  private func change(_ body: (inout FoundDamage) -> Void) {
+  func change(_ body: (inout FoundDamage) -> Void) {
     findings.withLock { findings in
       let before = findings.found
       body(&findings.found)
@@ -60,14 +73,14 @@ package final class Digests: Sendable {
     }
   }
 
-  /// Leaves a note of a file that was published or changed. Where there are too many, the next scrub sees to it.
+  /// Leaves a note of a file that was published or changed. Where there are too many, the next survey sees to it.
   ///
   /// - Parameter path: where it is, from the root on.
   package func want(_ file: FileIdentity, at path: @autoclosure () -> [FileName]) {
     guard isActive.load(ordering: .relaxed) else { return }
     let entry = DigestQueue.Entry(file: file, path: path())
     let now = Clock.monotonic()
-    _ = queue.withLock { $0.add(entry, at: now) }
+    queue.withLock { if !$0.add(entry, at: now) { $0.passOver() } }
   }
 
   /// Leaves a note of a file that was found without a digest, if there is none of it yet.
@@ -103,10 +116,12 @@ package final class Digests: Sendable {
       let found = Self.keptFindings.load(from: folder) ?? FoundDamage()
       findings.withLock { $0 = Findings(found: found, folder: folder) }
     }
+    queue.withLock { $0.beginSurvey() }
     isActive.store(true, ordering: .relaxed)
     isRunning.change { $0 = true }
     let hasStarted = threads.start("digests") { [self] in
       wantKept(storage)
+      survey.start(storage, queue)
       while let entry = next() {
         do throws(Errno) {
           switch try process(entry, storage) {
@@ -136,6 +151,7 @@ package final class Digests: Sendable {
   /// Ends it. What still waits is left for the next server.
   package func stop(_ storage: Storage) {
     guard isActive.exchange(false, ordering: .relaxed) else { return }
+    survey.stop()
     queue.change { $0.isStopping = true }
     isLate.value = true
     reader.stop()
@@ -147,7 +163,7 @@ package final class Digests: Sendable {
   package func leaveNotes(_ storage: Storage) {
     let paths = queue.withLock { $0.waiting.map { Layout.path($0) } }
     guard !paths.isEmpty, let folder = try? storage.root.openFolder([Layout.privateFolder]) else { return }
-    // Where it cannot be written, the next scrub sees to them.
+    // Where it cannot be written, the survey of the next server finds them.
     try? Self.kept.save(paths, in: folder)
   }
 
@@ -198,6 +214,7 @@ package final class Digests: Sendable {
     case .current, .cut: return .done
     case .absent, .stale: break
     }
+    guard !hasNoAttributes else { return .done }
     // Its release leaves another note.
     guard !storage.isOpenForWriting(entry.file) else { return .done }
     // While it is on record the inode has an attribute more, and ours would not fit into it.
@@ -218,18 +235,6 @@ package final class Digests: Sendable {
       change { $0.replaced(path) }
     }
     return .done
-  }
-
-  private func note(_ error: Errno, _ entry: DigestQueue.Entry, _ storage: Storage) {
-    guard
-      lastFailure.withLock({ last in
-        defer { last = error }
-        return last != error
-      })
-    else { return }
-    storage.refusals.add(
-      operation: "digest", path: Layout.path(entry.path), errno: error,
-      advice: "the file is whole, but could not be given its SHA-256; the next scrub tries again")
   }
 }
 

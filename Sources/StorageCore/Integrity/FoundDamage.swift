@@ -10,6 +10,14 @@ struct FoundDamage: Codable {
   /// Those that were told, and when, in seconds since 1970: until a scrub that began later has ended.
   private var told: [String: Int64] = [:]
 
+  /// The last verification of the whole by `mammofs verify`, in seconds since 1970.
+  private(set) var whole: Span?
+
+  struct Span: Codable, Equatable {
+    let started: Int64
+    let ended: Int64
+  }
+
   private struct Pass: Codable, Equatable {
     let started: Int64
     let findings: Int
@@ -17,14 +25,14 @@ struct FoundDamage: Codable {
 
   /// Whether somebody should know it who looks after the next start: more than that another file was found as it was.
   func isNews(after before: FoundDamage) -> Bool {
-    (scrubbed, told, lastEnd) != (before.scrubbed, before.told, before.lastEnd)
+    (scrubbed, told, lastEnd) != (before.scrubbed, before.told, before.lastEnd) || whole != before.whole
   }
 
   var figures: IntegrityFigures {
     var figures = IntegrityFigures()
     figures.verified = verified
     figures.damaged = scrubbed.union(told.keys).count
-    figures.lastScrub = lastEnd
+    figures.lastScrub = [lastEnd, whole?.ended].compactMap { $0 }.max()
     return figures
   }
 
@@ -39,6 +47,15 @@ struct FoundDamage: Codable {
       if lastEnd != self.lastEnd { told = told.filter { $0.value >= state.started } }
     }
     self.lastEnd = lastEnd
+  }
+
+  /// `mammofs verify` has read all of the store: what it did not tell is not damaged any more.
+  mutating func verifiedWhole(_ span: Span, verified count: Int) {
+    whole = span
+    verified = count
+    scrubbed = []
+    pass = nil
+    told = told.filter { $0.value >= span.started }
   }
 
   mutating func found(_ path: String, at moment: Int64) { told[path] = moment }

@@ -85,7 +85,8 @@ package final class Scrub: Sendable {
     guard pause(min(Self.settling, options.interval)) else { return }
     while true {
       if kept.pass == nil {
-        let due = kept.lastStart.map { Double($0) + options.interval } ?? 0
+        let lastStart = [kept.lastStart, storage.digests.lastWholeStart].compactMap { $0 }.max()
+        let due = lastStart.map { Double($0) + options.interval } ?? 0
         let left = due - Double(Clock.now())
         // Looked at by the clock on the wall, which may be set.
         guard pause(min(max(left, 0), 3600)) else { return }

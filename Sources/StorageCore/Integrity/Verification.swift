@@ -8,22 +8,27 @@ package struct Verification {
     package let file: SharedDescriptor
     package let stat: stat
     package let path: [FileName]
+    /// Of its bytes, where they were read already.
+    package let sha256: [UInt8]?
   }
 
   private let root: Root
   private let hash: (SharedDescriptor, Int64) throws(Errno) -> [UInt8]?
   private let give: (Candidate) throws(Errno) -> Bool?
+  private let checksums: (any Checksums)?
 
   /// - Parameters:
   ///   - hash: makes the SHA-256 of so many bytes of a file; `nil` ends the verification.
   ///   - give: sees to the digest of a file that has none, and says whether it did; `nil` ends the verification.
+  ///   - checksums: takes or compares what was read of each file.
   package init(
     root: Root, hash: @escaping (SharedDescriptor, Int64) throws(Errno) -> [UInt8]?,
-    give: @escaping (Candidate) throws(Errno) -> Bool?
+    give: @escaping (Candidate) throws(Errno) -> Bool?, checksums: (any Checksums)? = nil
   ) {
     self.root = root
     self.hash = hash
     self.give = give
+    self.checksums = checksums
   }
 
   /// Goes on from where `state` says.
@@ -62,9 +67,24 @@ package struct Verification {
     guard stat.isRegularFile else { return true }
     let found: Digest.State = Digest.state(try Digest.read(from: file), of: stat)
     var (expected, actual): (Digest, [UInt8]?)
+    checksums?.came(by: path)
     switch found {
     case .absent, .stale:
-      guard let isGiven = try give(Candidate(file: file, stat: stat, path: path)) else { return false }
+      var sha256: [UInt8]?
+      if let checksums {
+        sha256 = try hash(file, Int64(stat.st_size))
+        guard let sha256 else { return false }
+        guard Digest(sha256: [], of: try Sys.stat(file)) == Digest(sha256: [], of: stat) else {
+          state.changing += 1
+          return true
+        }
+        // Given a digest, it would pass for whole from now on.
+        guard checksums.take(sha256, of: path) else {
+          if found == .absent { state.withoutDigest += 1 } else { state.stale += 1 }
+          return true
+        }
+      }
+      guard let isGiven = try give(Candidate(file: file, stat: stat, path: path, sha256: sha256)) else { return false }
       if found == .absent { state.withoutDigest += 1 } else { state.stale += 1 }
       if isGiven { state.given += 1 }
       return true
@@ -76,7 +96,8 @@ package struct Verification {
       }
       (expected, actual) = (digest, sha256)
     }
-    if actual == expected.sha256 {
+    if let actual, actual == expected.sha256 {
+      _ = checksums?.take(actual, of: path)
       state.verified += Tally(size: expected.size, count: 1)
       return true
     }
@@ -86,8 +107,19 @@ package struct Verification {
       state.changing += 1
       return true
     }
+    checksums?.take(damaged: expected.sha256, of: path)
     state.findings.append(Self.damaged(path, expected, actual, after))
     return true
+  }
+
+  /// Something that has to do with the checksums of all files, in the order of the walk.
+  package protocol Checksums: AnyObject {
+    /// A file is there.
+    func came(by path: [FileName])
+    /// What its bytes have; false where they should have another.
+    func take(_ sha256: [UInt8], of path: [FileName]) -> Bool
+    /// What its bytes had when it was stored.
+    func take(damaged sha256: [UInt8], of path: [FileName])
   }
 
   private static func damaged(

@@ -17,6 +17,12 @@ package enum Layout {
   package static let staging: FileName = "staging"
   /// The bytes of unfinished uploads, one file each, named by the session.
   package static let uploadData: FileName = "uploads"
+  /// What a cleanup takes out of the workspace; see ``SetAside``.
+  static let setAside: FileName = "cleanup"
+  static let checking: FileName = "checking"
+  static let deleting: FileName = "deleting"
+  /// A file of this name keeps what it is in from a cleanup.
+  static let keep: FileName = ".keep"
   /// Locked by whoever has the storage root in use; says who.
   package static let lock: FileName = "lock"
   /// Usage figures, there only after a clean stop.

@@ -26,8 +26,16 @@ struct RecoveredFolder {
     throw .fileExists
   }
 
+  /// Whether such a folder may be called so.
+  static func isName(_ name: FileName) -> Bool {
+    guard name != Layout.recovered else { return true }
+    let prefix = "\(Layout.recovered)-"
+    guard name.hasPrefix(prefix), let number = Int(name.description.dropFirst(prefix.count)) else { return false }
+    return (2...limit).contains(number) && FileName("\(prefix)\(number)") == name
+  }
+
   /// `nil` where it is none that this server has made and can use.
-  private static func openOwn(_ name: FileName, in workspace: SharedDescriptor) throws(Errno) -> SharedDescriptor? {
+  static func openOwn(_ name: FileName, in workspace: SharedDescriptor) throws(Errno) -> SharedDescriptor? {
     do throws(Errno) {
       let folder = SharedDescriptor(try Sys.openFolder(name, in: workspace))
       let stat = try Sys.stat(folder)

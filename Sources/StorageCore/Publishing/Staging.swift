@@ -164,9 +164,14 @@ package final class Staging: Sendable {
   /// Where a staged file is to go, if that is not where it was to go when it was made. Whatever the file's mode says: what
   /// it had there before would be taken for its origin.
   package static func setOrigin(_ origin: Origin, of descriptor: CInt) {
-    // Without extended attributes a cut-off file is still found, under its number.
-    try? Sys.asOwner(of: descriptor) { () throws(Errno) in
-      try Sys.setExtendedAttribute(Layout.originAttribute, of: descriptor, to: Array(origin.text.utf8))
+    do throws(Errno) {
+      try Sys.asOwner(of: descriptor) { () throws(Errno) in
+        try Sys.setExtendedAttribute(Layout.originAttribute, of: descriptor, to: Array(origin.text.utf8))
+      }
+    } catch {
+      // Without extended attributes, or without room for one, a cut-off file is still found, under its number. What was
+      // there before says something else, perhaps that it was published and can go.
+      removeOrigin(of: descriptor)
     }
   }
 

@@ -133,6 +133,7 @@ extension Storage {
     guard names <= 1 else { return false }
     let size = observer?.unlinked(identity, held, by: loss) ?? Int64(stat.st_size)
     ledger.recordEnd(of: identity, Tally(size: size, count: 1), in: account, folder)
+    digests.gone(identity)
     return true
   }
 

@@ -84,7 +84,7 @@ public final class RefusalLog: Sendable {
   public var size: Int { state.withLock { $0.bytes } }
 
   /// A name may hold a newline on disk, a line may not.
-  private static func oneLine(_ text: String) -> String {
+  static func oneLine(_ text: String) -> String {
     guard text.utf8.contains(where: { $0 < 0x20 || $0 >= 0x7F }) else { return text }
     return String(
       String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))

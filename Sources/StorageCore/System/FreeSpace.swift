@@ -50,6 +50,12 @@ package final class FreeSpace: Sendable {
     return figures.bytes(figures.f_bavail)
   }
 
+  /// Bytes that are free, the reserve and what is kept for root among them.
+  func free() throws(Errno) -> Int64 {
+    let figures = try Sys.fileSystem(of: root.descriptor)
+    return figures.bytes(figures.f_bfree)
+  }
+
   /// Whether room is, or was a moment ago, so short that writes may fail.
   package func isScarce() -> Bool { room() < Self.scarce }
 

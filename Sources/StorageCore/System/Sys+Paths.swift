@@ -13,7 +13,10 @@ extension Sys {
   }
 
   package static func openFile(_ path: String) throws(Errno) -> Descriptor {
-    let raw = try retrying { () -> CInt in path.withCString { lx_openat(AT_FDCWD, $0, O_RDONLY | O_CLOEXEC, 0) } }
+    let raw = try retrying { () -> CInt in
+      // A pipe that is there instead keeps nobody waiting.
+      path.withCString { lx_openat(AT_FDCWD, $0, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0) }
+    }
     return Descriptor(owning: raw)
   }
 
@@ -23,6 +26,27 @@ extension Sys {
       path.withCString { lx_openat(AT_FDCWD, $0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666) }
     }
     return Descriptor(owning: raw)
+  }
+
+  /// Whether there is a byte at an offset, whatever `stat` says of the size.
+  package static func hasByte(
+    _ descriptor: borrowing some DescriptorReference & ~Copyable, at offset: Int64
+  ) throws(Errno) -> Bool {
+    let descriptor = descriptor.raw
+    var byte: UInt8 = 0
+    return try retrying { pread(descriptor, &byte, 1, off_t(offset)) } > 0
+  }
+
+  /// Writes all of `bytes` where the descriptor is, as a pipe wants it.
+  package static func append(
+    _ descriptor: borrowing some DescriptorReference & ~Copyable, _ bytes: [UInt8]
+  ) throws(Errno) {
+    let descriptor = descriptor.raw
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = try retrying { rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) } }
+      rest = rest.dropFirst(count)
+    }
   }
 
   /// Reads a file whose size `stat` does not tell, as those in /proc.

@@ -183,6 +183,23 @@ package enum Sys {
     return result
   }
 
+  /// Whether the file system is mounted so that reads set times of access, at least now and then.
+  @inline(never)
+  package static func notesAccess(to descriptor: borrowing some DescriptorReference & ~Copyable) -> Bool {
+    guard let figures = try? fileSystem(of: descriptor) else { return false }
+    return figures.f_flag & UInt(lx_ST_NOATIME) == 0
+  }
+
+  /// What would keep a name from being deleted, as far as that can be known before: `EPERM` for what is immutable, `EBUSY`
+  /// for what another file system is mounted on.
+  static func obstacle(
+    toDeleting name: FileName, in folder: borrowing some DescriptorReference & ~Copyable
+  ) throws(Errno) -> Errno? {
+    let folder = folder.raw
+    let found = try check(name.withCString { lx_fixed(folder, $0) })
+    return found == 0 ? nil : Errno(rawValue: found)
+  }
+
   // MARK: Names
 
   @inline(never)

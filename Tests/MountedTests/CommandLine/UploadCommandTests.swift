@@ -69,6 +69,52 @@ struct UploadCommandTests {
     }
   }
 
+  @Test("A file that changes while it is sent is refused, and so is what only looks like a file", .needs("python3"))
+  func changing() throws {
+    try withMount { m in
+      try m.python(
+        #"""
+        import threading
+        def upload(path, *options):
+            return subprocess.run(
+                [os.environ["B"], "upload", path, M, "--to", "images/user-7/2026/11/a.dcm", *options],
+                capture_output=True, text=True, timeout=60)
+        def refuses(path, says, *options):
+            done = upload(path, *options)
+            assert done.returncode == 1 and says in done.stderr and done.stderr.count("\n") == 1, (path, done)
+            assert not os.path.exists(M + "/images/user-7/2026/11/a.dcm"), path
+            assert os.listdir(M + "/temp/uploads") == [], path
+        def beside(change, says, *options):
+            put(D + "/growing", b"x" * (40 << 20))
+            stop = threading.Event()
+            def run():
+                while not stop.is_set(): change(D + "/growing")
+            thread = threading.Thread(target=run); thread.start()
+            try: refuses(D + "/growing", says, *options)
+            finally: stop.set(); thread.join()
+        def grow(path):
+            with open(path, "ab") as file: file.write(b"more")
+        def rewrite(path):
+            with open(path, "r+b") as file: file.write(b"y")
+        def cut(path): os.truncate(path, 1000)
+        beside(grow, "growing "); beside(grow, "growing ", "--sha256"); beside(rewrite, "was changed")
+        beside(cut, "growing ", "--chunk-size", "1M")
+        os.mkfifo(D + "/fifo"); os.symlink("fifo", D + "/link"); os.mkdir(D + "/folder")
+        server = socket.socket(socket.AF_UNIX); server.bind(D + "/socket")
+        for path, says in [
+            ("/proc/version", "more than"), ("/proc/self/status", "more than"),
+            ("/sys/kernel/mm/transparent_hugepage/enabled", "fewer than"),
+            (D + "/fifo", "is a pipe"), (D + "/link", "is a pipe"), (D + "/folder", "is a folder"), ("/dev/null", "is a device"),
+            (D + "/socket", "is a socket"),
+        ]:
+            if os.path.exists(path): refuses(path, says)
+        put(D + "/good", b"whole")
+        done = upload(D + "/good")
+        assert done.returncode == 0 and get(M + "/images/user-7/2026/11/a.dcm") == b"whole", done
+        """#)
+    }
+  }
+
   @Test("upload shows a bar on a terminal", .needs("script"))
   func progressBar() throws {
     try withMount { m in

@@ -58,11 +58,11 @@ struct CleanupTests {
     try withFiles { root, storage throws in
       let report = storage.cleanupTempFiles()
       #expect(report.failures == [])
-      #expect(report.deleted == 5)
-      #expect(report.bytes == 10)
+      #expect(report.deleted == 4)
+      #expect(report.bytes == 9)
       #expect(report.sessions == 1)
       #expect(try root.list("temp/processing") == ["mixed", "young"])
-      #expect(try root.list("temp/processing/mixed") == ["young"])
+      #expect(try root.list("temp/processing/mixed") == ["old", "young"], "a folder of the workspace goes whole")
       #expect(try root.list("temp/uploads") == ["mixed", "young"])
       #expect(try root.list("temp/uploads/mixed") == ["chunk_0", "chunk_1"])
       #expect(root.exists("images/user-7/2020/01/old.dcm"))
@@ -76,11 +76,15 @@ struct CleanupTests {
     try withFiles { root, storage throws in
       let before = try Walk(of: root)
       let report = storage.cleanupTempFiles(dryRun: true)
-      #expect(report.deleted == 5)
-      #expect(report.bytes == 10)
+      #expect(report.deleted == 4)
+      #expect(report.bytes == 9)
       #expect(report.sessions == 1)
       #expect(try Walk(of: root) == before)
-      #expect(storage.cleanupTempFiles() == report)
+      var removals: [CleanupRemoval] = []
+      #expect(storage.cleanupTempFiles { removals.append($0) } == report)
+      #expect(
+        Set(removals.map(\.path)) == ["temp/uploads/old", "temp/processing/old", "temp/processing/old-folder"])
+      #expect(removals.reduce(Tally()) { $0 + $1.files } == Tally(size: 9, count: 4))
     }
   }
 
@@ -167,8 +171,8 @@ struct CleanupTests {
       try root.makeLink("temp/processing/dangling", to: "nowhere")
       for name in ["fifo", "dangling"] { try root.age("temp/processing/\(name)", hours: 25) }
       let report = storage.cleanupTempFiles()
-      #expect(report.deleted == 7)
-      #expect(report.bytes == 10)
+      #expect(report.deleted == 6)
+      #expect(report.bytes == 9)
       #expect(try root.list("temp/processing") == ["mixed", "young"])
     }
   }

@@ -75,9 +75,17 @@ struct TemporaryRoot {
   func remove(_ relative: String) throws { try FileManager.default.removeItem(atPath: self[relative]) }
 
   /// Sets a file's or folder's times to so many hours ago.
-  func age(_ relative: String, hours: Int) throws {
-    let moment = timespec(tv_sec: time(nil) - hours * 3600, tv_nsec: 0)
-    guard utimensat(AT_FDCWD, self[relative], [moment, moment], AT_SYMLINK_NOFOLLOW) == 0 else {
+  func age(_ relative: String, hours: Int) throws { try setTimes(relative, accessed: hours, modified: hours) }
+
+  /// The same of several, those that are in others first.
+  func age(_ relatives: [String], hours: Int) throws {
+    for relative in relatives { try age(relative, hours: hours) }
+  }
+
+  /// Both in hours ago.
+  func setTimes(_ relative: String, accessed: Int, modified: Int) throws {
+    let moments = [accessed, modified].map { timespec(tv_sec: time(nil) - $0 * 3600, tv_nsec: 0) }
+    guard utimensat(AT_FDCWD, self[relative], moments, AT_SYMLINK_NOFOLLOW) == 0 else {
       throw Errno(rawValue: errno)
     }
   }

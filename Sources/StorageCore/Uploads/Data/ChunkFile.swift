@@ -174,7 +174,12 @@ package final class ChunkFile: Sendable {
       let own = ChunkPlace.unshared(of: place..<place + state.size)
       try Sys.settleBlocks(file, at: own.lowerBound, length: Int64(own.count))
       let now = try ChunkPlace(place, size: state.size, in: file)
-      if now != state.noted { try now.note(on: descriptor) }
+      do throws(Errno) {
+        if now != state.noted { try now.note(on: descriptor) }
+      } catch {
+        // The file's other attributes leave no room for it.
+        return try bringHome(&state, from: place, in: file)
+      }
       state.noted = now
       state.edgesAreNoted = true
       state.isKept = false
@@ -237,12 +242,18 @@ package final class ChunkFile: Sendable {
         _ = try Sys.copyAll(from: descriptor.raw, at: 0, to: file.raw, at: place, length: state.size)
         if state.isSynchronized { try Sys.synchronizeData(file) }
         noted = try ChunkPlace(place, size: state.size, in: file)
-        try noted.note(on: descriptor)
       } catch {
         try free(place..<place + state.size)
         // No file goes so far: it keeps its bytes to itself.
         if error == .fileTooLarge { return false }
         throw error
+      }
+      do throws(Errno) {
+        try noted.note(on: descriptor)
+      } catch {
+        // The file's other attributes leave no room for it: it keeps its bytes to itself.
+        try free(place..<place + state.size)
+        return false
       }
       state.noted = noted
       state.home = .placed(place, in: file)
