@@ -43,7 +43,7 @@ const int32_t lx_SEEK_DATA = SEEK_DATA, lx_SEEK_HOLE = SEEK_HOLE;
 const int32_t lx_FALLOC_FL_KEEP_SIZE = FALLOC_FL_KEEP_SIZE, lx_FALLOC_FL_PUNCH_HOLE = FALLOC_FL_PUNCH_HOLE;
 const int64_t lx_UTIME_NOW = UTIME_NOW, lx_UTIME_OMIT = UTIME_OMIT;
 const int32_t lx_MNT_DETACH = MNT_DETACH, lx_MNT_FORCE = MNT_FORCE;
-const int64_t lx_TMPFS_MAGIC = TMPFS_MAGIC;
+const int64_t lx_TMPFS_MAGIC = TMPFS_MAGIC, lx_EXT4_MAGIC = EXT4_SUPER_MAGIC, lx_F2FS_MAGIC = F2FS_SUPER_MAGIC;
 const int16_t lx_POSIX_SPAWN_SETSID = POSIX_SPAWN_SETSID;
 
 int lx_openat(int dir, const char *path, int flags, uint32_t mode) { return openat(dir, path, flags, mode); }

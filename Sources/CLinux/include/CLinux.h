@@ -21,7 +21,7 @@ extern const int32_t lx_MNT_DETACH, lx_MNT_FORCE;
 // Nanoseconds of utimensat(2) that mean «the time it is» and «leave it».
 extern const int64_t lx_UTIME_NOW, lx_UTIME_OMIT;
 // Magic numbers of statfs(2) for file systems that need no write-out.
-extern const int64_t lx_TMPFS_MAGIC;
+extern const int64_t lx_TMPFS_MAGIC, lx_EXT4_MAGIC, lx_F2FS_MAGIC;
 // A flag of posix_spawn: the new process begins a session.
 extern const int16_t lx_POSIX_SPAWN_SETSID;
 
@@ -154,3 +154,9 @@ int lx_keep_capabilities(uint64_t kept);
 void lx_name_thread(const char *name);
 // "ENOENT" and its like; NULL for a number that is no errno.
 const char *lx_errno_name(int error);
+// A file system may keep blocks for root (ext4, F2FS), whose server's files would take them. Between the last two calls this
+// thread is, for file systems, a user of whom that is not true, with its capabilities as they are. For that, the first makes
+// the user a saved one of this thread and those it starts; it takes CAP_SETUID, which the others do not.
+int lx_have_nobody(void);
+void lx_leave_reserve(void);
+void lx_return_to_reserve(void);
