@@ -32,6 +32,7 @@ public final class Storage: Sendable {
   private let observerBox = Mutex<Weak>(Weak())
   private let abandonment = Mutex<@Sendable () -> Bool>({ false })
 
+  private let resting = Mutex<@Sendable () -> Bool>({ false })
   /// What there is after ``initialize()`` only.
   private struct Opened {
     let staging: Staging
@@ -200,6 +201,12 @@ public final class Storage: Sendable {
   }
 
   package func stats(ofFolder user: FileName) throws(StorageError) -> StorageStats {
+  /// Has what the server does to files by itself wait while `condition` says that the mount is read-only.
+  package func rests(while condition: @escaping @Sendable () -> Bool) { resting.withLock { $0 = condition } }
+
+  /// Whether nothing is to be changed now but by who asks for it.
+  var isAtRest: Bool { resting.withLock { $0 }() }
+
     var stats = ledger.stats(of: user)
     stats.availableSpace = try availableSpace()
     return stats

@@ -123,7 +123,9 @@ package final class MountServer: Sendable {
   /// Mounts and serves until unmounted, or until one of the signals that end a program.
   package func run() throws(ServerFailure) {
     let signals = lx_signalfd_for_end()
-    let housekeeping = Housekeeping(storage: storage, options: options, logger: logger)
+    let present = PresentMount(options, root: storage.path)
+    storage.rests { present.isReadOnly }
+    let housekeeping = Housekeeping(storage: storage, options: options, mount: present, logger: logger)
     let goesOn = state.phase == .serving
     if goesOn {
       try takeOver()
@@ -146,7 +148,7 @@ package final class MountServer: Sendable {
       scrub.start()
     }
     let control = ControlSocket(
-      storage: storage, housekeeping: housekeeping, options: options, logger: logger,
+      storage: storage, housekeeping: housekeeping, options: options, mount: present, logger: logger,
       isMounted: { [state] in state.phase == .serving && state.continuation?.isMounted ?? true }, upgrade: upgrade)
     control.start()
     var failure: Errno?
