@@ -88,6 +88,11 @@ int lx_settle_blocks(int fd, int64_t start, int64_t length) {
   return at >= end ? 0 : fdatasync(fd);
 }
 
+int lx_maps_blocks(int fd) {
+  struct fiemap map = {.fm_length = FIEMAP_MAX_OFFSET};
+  return ioctl(fd, FS_IOC_FIEMAP, &map) == 0;
+}
+
 int lx_fallocate(int fd, int mode, int64_t offset, int64_t length) { return fallocate(fd, mode, offset, length); }
 
 int lx_start_writeback(int fd, int64_t offset, int64_t length) {
@@ -122,6 +127,14 @@ int lx_device_of(int fd, uint32_t *major_number, uint32_t *minor_number) {
   *major_number = major(status.st_dev);
   *minor_number = minor(status.st_dev);
   return 0;
+}
+
+uint64_t lx_mount_number(int fd) {
+  // STATX_MNT_ID_UNIQUE is younger than the headers.
+  const unsigned unique = 0x4000;
+  struct statx status;
+  if (statx(fd, "", AT_EMPTY_PATH, unique, &status) != 0 || !(status.stx_mask & unique)) return 0;
+  return status.stx_mnt_id;
 }
 
 uint64_t lx_filesystem_id(int fd) {

@@ -161,7 +161,8 @@ struct Mount: ParsableCommand {
           ready?.done()
           ServiceManager.notify("READY=1\nSTATUS=serving \(options.root) at \(options.mountPoint)")
         }
-        if inBackground { try Background.logToRoot(options.root) }
+        // A read-only root takes no log; whoever wants one stays in the foreground.
+        if inBackground, !server.storage.isReadOnly { try Background.logToRoot(options.root) }
         try server.run()
       } catch {
         ready?.failed("\(error)")

@@ -28,7 +28,7 @@ struct Stats: ParsableCommand {
         throw Failure("cannot read \(mount.path)/.stats: \(error)")
       }
     case .root(let root):
-      return try Target.withStorage(root) { storage in
+      return try Target.withStorage(root, onlyToRead: true) { storage in
         storage.waitUntilCounted()
         return try storage.getStorageStats().json
       }

@@ -38,9 +38,12 @@ enum Target {
   }
 
   /// Works on a storage root that nobody has mounted.
-  static func withStorage<Result>(_ root: String, _ body: (Storage) throws -> Result) throws -> Result {
+  ///
+  /// - Parameter onlyToRead: it may be on a read-only disk.
+  static func withStorage<Result>(_ root: String, onlyToRead: Bool, _ body: (Storage) throws -> Result) throws -> Result
+  {
     let storage = try Storage(path: root)
-    try storage.initialize(as: "another mammofs command")
+    _ = try storage.initialize(as: "another mammofs command", inheriting: nil, onlyToRead: onlyToRead)
     let result = try body(storage)
     try storage.close()
     return result

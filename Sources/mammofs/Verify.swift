@@ -31,7 +31,7 @@ struct Verify: ParsableCommand {
     if target.mount != nil {
       report = try verify(try Storage(path: target.root), target, isStopping)
     } else {
-      report = try Target.withStorage(target.root) { try verify($0, target, isStopping) }
+      report = try Target.withStorage(target.root, onlyToRead: checkOnly) { try verify($0, target, isStopping) }
     }
     print(json ? report.json : report.text, terminator: "")
     if let failure = report.failure { throw Failure(failure) }

@@ -60,7 +60,8 @@ package final class MountServer: Sendable {
     let tree: MountTree
     do throws(StorageError) {
       storage = try Storage(path: options.root, refusals: RefusalLog(state.refusals))
-      let staged = try Self.take(storage, for: options.mountPoint, heritage)
+      let staged = try Self.take(
+        storage, for: options.mountPoint, heritage, onlyToRead: options.flags.isReadOnly)
       // A copy that nobody closes: the root is in use until the supervisor, too, has ended.
       let lock = storage.lockDescriptor
       if heritage == nil {
@@ -101,14 +102,16 @@ package final class MountServer: Sendable {
   ///
   /// - Returns: the staged names of open files that have no other yet.
   private static func take(
-    _ storage: Storage, for mountPoint: String, _ heritage: Heritage?
+    _ storage: Storage, for mountPoint: String, _ heritage: Heritage?, onlyToRead: Bool
   ) throws(StorageError) -> [FileIdentity: FileName] {
     let user = "the mount at \(mountPoint) (pid \(getpid()))"
-    if let heritage { return try storage.initialize(as: user, inheriting: heritage.inheritance) }
+    if let heritage {
+      return try storage.initialize(as: user, inheriting: heritage.inheritance, onlyToRead: onlyToRead)
+    }
     let deadline = Clock.monotonic() + 30_000_000_000
     while true {
       do throws(StorageError) {
-        return try storage.initialize(as: user, inheriting: nil)
+        return try storage.initialize(as: user, inheriting: nil, onlyToRead: onlyToRead)
       } catch {
         guard case .inUse = error, MountPoint.waitForLeaving(root: storage.path, until: deadline) else { throw error }
       }
@@ -132,6 +135,8 @@ package final class MountServer: Sendable {
     } else {
       try mount()
       logger.info("mounted", metadata: ["root": "\(storage.path)", "at": "\(options.mountPoint)"])
+      let (present, absent) = storage.abilities.inWords
+      logger.info("the storage root's file system", metadata: ["has": "\(present)", "lacks": "\(absent)"])
     }
     storage.abandons { [weak session] in session?.isDisconnected ?? true }
     StorageCore.Thread.start("signals") { [session, storage] in
@@ -150,7 +155,7 @@ package final class MountServer: Sendable {
     let control = ControlSocket(
       storage: storage, housekeeping: housekeeping, options: options, mount: present, logger: logger,
       isMounted: { [state] in state.phase == .serving && state.continuation?.isMounted ?? true }, upgrade: upgrade)
-    control.start()
+    if !storage.isReadOnly { control.start() }
     var failure: Errno?
     do throws(Errno) {
       try session.run()
