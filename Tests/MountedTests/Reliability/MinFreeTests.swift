@@ -109,6 +109,8 @@ struct MinFreeTests {
               # Neither is whole.
               try: os.close(file)
               except OSError as error: assert error.errno == errno.ENOSPC, error
+          # They are put away after the close, and then counted where they are.
+          assert poll(lambda: not os.listdir(place), 20), os.listdir(place)
           """#, ["P": place], seconds: 120)
       try m.expectStatsAsWalked()
     }
