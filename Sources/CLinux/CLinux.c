@@ -46,7 +46,7 @@ const int32_t lx_FALLOC_FL_KEEP_SIZE = FALLOC_FL_KEEP_SIZE, lx_FALLOC_FL_PUNCH_H
 const uint64_t lx_ST_NOATIME = ST_NOATIME;
 const int64_t lx_UTIME_NOW = UTIME_NOW, lx_UTIME_OMIT = UTIME_OMIT;
 const int32_t lx_MNT_DETACH = MNT_DETACH, lx_MNT_FORCE = MNT_FORCE;
-const int64_t lx_TMPFS_MAGIC = TMPFS_MAGIC;
+const int64_t lx_TMPFS_MAGIC = TMPFS_MAGIC, lx_EXT4_MAGIC = EXT4_SUPER_MAGIC, lx_F2FS_MAGIC = F2FS_SUPER_MAGIC;
 const int16_t lx_POSIX_SPAWN_SETSID = POSIX_SPAWN_SETSID;
 
 int lx_openat(int dir, const char *path, int flags, uint32_t mode) { return openat(dir, path, flags, mode); }
@@ -91,6 +91,11 @@ int lx_settle_blocks(int fd, int64_t start, int64_t length) {
   return at >= end ? 0 : fdatasync(fd);
 }
 
+int lx_maps_blocks(int fd) {
+  struct fiemap map = {.fm_length = FIEMAP_MAX_OFFSET};
+  return ioctl(fd, FS_IOC_FIEMAP, &map) == 0;
+}
+
 int lx_fallocate(int fd, int mode, int64_t offset, int64_t length) { return fallocate(fd, mode, offset, length); }
 
 int lx_start_writeback(int fd, int64_t offset, int64_t length) {
@@ -125,6 +130,14 @@ int lx_device_of(int fd, uint32_t *major_number, uint32_t *minor_number) {
   *major_number = major(status.st_dev);
   *minor_number = minor(status.st_dev);
   return 0;
+}
+
+uint64_t lx_mount_number(int fd) {
+  // STATX_MNT_ID_UNIQUE is younger than the headers.
+  const unsigned unique = 0x4000;
+  struct statx status;
+  if (statx(fd, "", AT_EMPTY_PATH, unique, &status) != 0 || !(status.stx_mask & unique)) return 0;
+  return status.stx_mnt_id;
 }
 
 uint64_t lx_filesystem_id(int fd) {

@@ -7,6 +7,23 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+// A user whom no file system keeps blocks for, and who owns nothing.
+static const uid_t nobody = (uid_t)-2;
+
+int lx_have_nobody(void) { return setresuid((uid_t)-1, (uid_t)-1, nobody); }
+
+void lx_leave_reserve(void) {
+  syscall(SYS_setfsuid, nobody);
+  // With root as user the kernel took the rights that concern files, too.
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct sets[2];
+  if (syscall(SYS_capget, &header, sets) != 0) return;
+  for (int half = 0; half < 2; half++) sets[half].effective = sets[half].permitted;
+  syscall(SYS_capset, &header, sets);
+}
+
+void lx_return_to_reserve(void) { syscall(SYS_setfsuid, geteuid()); }
+
 int lx_keep_capabilities(uint64_t kept) {
   for (int number = 0; number < 64 && prctl(PR_CAPBSET_READ, number, 0, 0, 0) >= 0; number++) {
     if (kept >> number & 1) continue;

@@ -45,7 +45,7 @@ final class DataPath: Sendable {
       !fellBack.load(ordering: .relaxed), !(isWriter && freeSpace.isScarce())
     else { return nil }
     do throws(Errno) {
-      return try notifier.registerBacking(descriptor)
+      return try freeSpace.withoutReserve { () throws(Errno) in try notifier.registerBacking(descriptor) }
     } catch {
       // Once refused, always: a mix of both ways on one file is an error in the kernel.
       if !fellBack.exchange(true, ordering: .relaxed) {

@@ -27,6 +27,7 @@ public final class Storage: Sendable {
   let chunkRemoval = ChunkRemoval()
   /// Held by the cleanup that runs. Nothing else takes it but the end of the storage, which waits for that.
   let sweeping = Monitor(false)
+  package let torn = TornFiles()
 
   private let opened = Mutex<Opened?>(nil)
   private let displaced = Mutex<[DisplacedFile]>([])
@@ -34,10 +35,13 @@ public final class Storage: Sendable {
   private let stopping = Atomic(false)
   package let ownWork = OwnWork()
   private let abandonment = Mutex<@Sendable () -> Bool>({ false })
+  private let resting = Mutex<@Sendable () -> Bool>({ false })
 
   /// What there is after ``initialize()`` only.
   private struct Opened {
     let staging: Staging
+    let abilities: RootAbilities
+    let isReadOnly: Bool
     let privateFolder: SharedDescriptor
     let lock: SharedDescriptor
   }
@@ -78,16 +82,20 @@ public final class Storage: Sendable {
 
   /// As ``initialize(as:)``, where what an earlier process had open lives on.
   ///
+  /// - Parameter onlyToRead: nothing is to be changed: where nothing can be, on a read-only disk or in a snapshot, all stays as
+  ///   it is, what an earlier run left half-done included.
   /// - Returns: the staged names of those open files that have no other yet.
   package func initialize(
-    as user: String, inheriting inheritance: Inheritance?, recounts: Bool = false
+    as user: String, inheriting inheritance: Inheritance?, recounts: Bool = false, onlyToRead: Bool = false
   ) throws(StorageError) -> [FileIdentity: FileName] {
     let isNew = (try? Sys.stat(Layout.privateFolder, in: root.descriptor)) == nil
     let lock =
       if let inheritance { try RootLock(inherited: inheritance.lock, by: user) } else {
-        try RootLock.take(root, by: user)
+        try RootLock.take(root, at: path, by: user, onlyToRead: onlyToRead)
       }
+    let isReadOnly = lock.isReadOnly
     try StorageError.wrap("making the documented folders") { () throws(Errno) in
+      if isReadOnly { return }
       // Later the mode is whatever it was changed to.
       if isNew { try Sys.chmod(root.descriptor, mode_t(Layout.folderMode)) }
       for names in Layout.folders { _ = try root.makeFolders(names, owner: nil) }
@@ -98,36 +106,51 @@ public final class Storage: Sendable {
         SharedDescriptor(try root.openFolder([Layout.privateFolder, Layout.staging]))
       )
     }
-    SetAside.putBack(in: root, refusals)
+    if !isReadOnly { SetAside.putBack(in: root, refusals) }
     let dataFolder = try StorageError.wrap("opening the folder of uploads") { () throws(Errno) in
       SharedDescriptor(try root.openFolder([Layout.privateFolder, Layout.uploadData]))
     }
+    let abilities =
+      if inheritance != nil || isReadOnly, let kept = RootAbilities(keptIn: privateFolder) {
+        kept
+      } else if isReadOnly {
+        RootAbilities()
+      } else {
+        try RootAbilities(probing: privateFolder, of: path)
+      }
     var recovery = Recovery(
       root: root, staging: folder, uploadData: dataFolder, refusals: refusals, isCacheKept: lock.isCacheKept,
-      areNumbersKept: lock.areNumbersKept, open: inheritance?.open ?? [], isGoingOn: inheritance != nil)
+      abilities: abilities, areNumbersKept: lock.areNumbersKept, open: inheritance?.open ?? [],
+      isGoingOn: inheritance != nil, isReadOnly: isReadOnly)
     let found = try recovery.run()
     var sessionRecovery = SessionRecovery(
       root: root, dataFolder: dataFolder, refusals: refusals, isCacheKept: lock.isCacheKept,
-      chunksInUse: inheritance?.chunks ?? [:])
+      abilities: abilities, isReadOnly: isReadOnly, chunksInUse: inheritance?.chunks ?? [:])
     let sessions = try sessionRecovery.run()
+    torn.note(recovery.torn)
     // What could not be looked at the next start is not to trust, either.
     if !recovery.hasLeftPublished { try lock.recovered() }
-    uploads.begin(dataFolder: dataFolder, with: sessions)
+    uploads.begin(dataFolder: dataFolder, abilities, with: sessions)
     for file in found.adopted {
       pending.add(file.name, in: file.folder, staged: file.staged)
       pending.recall(file.staged, file.failure)
     }
     let staging = Staging(
-      folder: folder, firstNumber: found.firstNumber, sizes: sizes, refusals: refusals, ownWork: ownWork)
+      folder: folder, firstNumber: found.firstNumber, sizes: sizes, refusals: refusals, ownWork: ownWork,
+      abilities: abilities)
     for (file, staged, path) in found.unsettled {
       staging.settle(staged, file)
       if let path = try? StoragePath(parsing: path) { digests.wantFromBefore(file, at: path.names) }
     }
     displaced.withLock { $0 = found.displaced }
-    opened.withLock { $0 = Opened(staging: staging, privateFolder: privateFolder, lock: lock.descriptor) }
+    opened.withLock {
+      $0 = Opened(
+        staging: staging, abilities: abilities, isReadOnly: isReadOnly, privateFolder: privateFolder,
+        lock: lock.descriptor)
+    }
     try loadUsage(
       privateFolder.raw, adopted: found.adopted,
-      areTrue: !recounts && !recovery.hasChangedFiles && !sessionRecovery.hasChangedFiles)
+      areTrue: !recounts && !recovery.hasChangedFiles && !sessionRecovery.hasChangedFiles, isReadOnly: isReadOnly)
     if inheritance == nil {
       settleLeftDisplaced()
       // Nobody waits for anything else yet.
@@ -147,6 +170,11 @@ public final class Storage: Sendable {
         return displaced
       })
   }
+  /// What the file system below can do.
+  package var abilities: RootAbilities { opened.withLock { $0?.abilities ?? RootAbilities() } }
+
+  /// Nothing in the storage root can be changed.
+  package var isReadOnly: Bool { opened.withLock { $0?.isReadOnly ?? false } }
 
   /// Waits until everything published is on disk and leaves the figures for the next start.
   public func close() throws(StorageError) {
@@ -161,6 +189,7 @@ public final class Storage: Sendable {
     else { return }
     waitUntilCounted()
     opened.staging.close()
+    if opened.isReadOnly { return }
     discardDisposable(opened.staging)
     try gate.still { () throws(StorageError) in
       guard !ledger.stats.isCounting, !ledger.withState({ $0.isDoubtful }) else { return }
@@ -193,6 +222,11 @@ public final class Storage: Sendable {
 
   /// The storage is being closed: what takes long is given up.
   var isStopping: Bool { stopping.load(ordering: .relaxed) }
+  /// Has what the server does to files by itself wait while `condition` says that the mount is read-only.
+  package func rests(while condition: @escaping @Sendable () -> Bool) { resting.withLock { $0 = condition } }
+
+  /// Whether nothing is to be changed now but by who asks for it.
+  var isAtRest: Bool { resting.withLock { $0 }() }
 
   /// Whether nobody waits for what is being done for others.
   var isAbandoned: Bool { abandonment.withLock { $0 }() }
@@ -241,8 +275,10 @@ public final class Storage: Sendable {
   public func hasEnoughSpace(_ size: Int64) throws(StorageError) -> Bool { try availableSpace() >= size }
 
   /// Takes the figures that the last stop left, or counts in the background.
-  private func loadUsage(_ privateFolder: CInt, adopted: [AdoptedFile], areTrue: Bool) throws(StorageError) {
-    if let file = try UsageFile.take(from: privateFolder), areTrue {
+  private func loadUsage(
+    _ privateFolder: CInt, adopted: [AdoptedFile], areTrue: Bool, isReadOnly: Bool
+  ) throws(StorageError) {
+    if let file = try UsageFile.take(from: privateFolder, leaving: isReadOnly), areTrue {
       ledger.withState { file.restore(&$0) }
       return
     }

@@ -31,7 +31,7 @@ struct Cleanup: ParsableCommand {
       }
       report = answer
     case .root(let root):
-      report = try Target.withStorage(root) { $0.cleanupTempFiles(olderThan: age, dryRun: dryRun) }
+      report = try Target.withStorage(root, onlyToRead: dryRun) { $0.cleanupTempFiles(olderThan: age, dryRun: dryRun) }
     }
     let files = counted(Int64(report.deleted), "file")
     print("\(files) \(dryRun ? "would be " : "")deleted, \(ByteCount(bytes: report.bytes).text)")

@@ -182,7 +182,8 @@ struct Mount: ParsableCommand {
           guard inBackground else { return }
           do { try Background.logToRoot(options.root) } catch { logger.warning("the log is not opened anew: \(error)") }
         }
-        if inBackground { try Background.logToRoot(options.root) }
+        // A read-only root takes no log; whoever wants one stays in the foreground.
+        if inBackground, !server.storage.isReadOnly { try Background.logToRoot(options.root) }
         try server.run()
       } catch {
         ready?.failed("\(error)")

@@ -34,7 +34,7 @@ struct Stats: ParsableCommand {
         throw Failure("cannot read \(mount.path)/.stats: \(error)")
       }
     case .root(let root):
-      return try Target.withStorage(root, recounts: recount) { storage in
+      return try Target.withStorage(root, recounts: recount, onlyToRead: !recount) { storage in
         storage.waitUntilCounted()
         return try storage.getStorageStats().json
       }

@@ -50,17 +50,22 @@ enum Target {
 
   /// Works on a storage root that nobody has mounted.
   ///
-  /// - Parameter recounts: has the figures counted also where the last mount left them.
+  /// - Parameters:
+  ///   - recounts: has the figures counted also where the last mount left them.
+  ///   - onlyToRead: it may be on a read-only disk.
   static func withStorage<Result>(
-    _ root: String, recounts: Bool = false, _ body: (Storage) throws -> Result
+    _ root: String, recounts: Bool = false, onlyToRead: Bool, _ body: (Storage) throws -> Result
   ) throws -> Result {
     // Modes are as they are documented.
     umask(0)
     let storage = try Storage(path: root)
-    try storage.initialize(as: "another mammofs command", recounts: recounts)
+    _ = try storage.initialize(
+      as: "another mammofs command", inheriting: nil, recounts: recounts, onlyToRead: onlyToRead)
     // A mount would have shown it; the next one does.
     StandardError.write(String(decoding: storage.refusals.text, as: UTF8.self))
-    do throws(StorageError) { try storage.keepRefusals() } catch { StandardError.write("mammofs: \(error)\n") }
+    if !storage.isReadOnly {
+      do throws(StorageError) { try storage.keepRefusals() } catch { StandardError.write("mammofs: \(error)\n") }
+    }
     let result = try body(storage)
     try storage.close()
     return result

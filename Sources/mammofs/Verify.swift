@@ -37,7 +37,7 @@ struct Verify: ParsableCommand {
       let isStopping = try StopSignal()
       let target = try VerificationTarget(path)
       if target.mount != nil { return try verify(try Storage(path: target.root), target, isStopping) }
-      return try Target.withStorage(target.root) { try verify($0, target, isStopping) }
+      return try Target.withStorage(target.root, onlyToRead: checkOnly) { try verify($0, target, isStopping) }
     }
     print(json ? report.json : report.text, terminator: "")
     if let failure = report.failure { throw failure }

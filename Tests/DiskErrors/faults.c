@@ -1,5 +1,8 @@
 // Preloaded into a server under test: makes one of its calls to the storage root fail, as a disk would.
 //
+// MAMMOFS_LACKS names what the file system below is to lack, as many do: "flags" of renameat2, "links", "attributes",
+// "holes" that show, "blocks" by FIEMAP, "punch", and fsync of "folders"; "durability" is fdatasync.
+//
 // What is to fail is said in a file that both sides have mapped (MAMMOFS_FAULTS names it), so that a server need not be
 // started anew for each fault. The program itself is the one that is shipped.
 
@@ -7,6 +10,8 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 #include <linux/magic.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -66,6 +71,22 @@ static int fails(const char *call, int kind) {
   return 1;
 }
 
+// Does the file system not have this?
+static int lacks(const char *what) {
+  const char *list = getenv("MAMMOFS_LACKS");
+  return list && strstr(list, what) != NULL;
+}
+
+static int refuse(int error) {
+  errno = error;
+  return -1;
+}
+
+static int is_folder(int fd) {
+  struct stat status;
+  return fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 // A look at other processes is no look at the disk.
 static int is_proc(int fd) {
   struct statfs fs;
@@ -85,6 +106,16 @@ static int is_proc(int fd) {
     return real(__VA_ARGS__);                     \
   }
 
+// The same of one that the file system may not have, and then answers so.
+#define CALL_UNLESS(kind, lack, error, result, name, parameters, ...) \
+  result name parameters {                                            \
+    static result(*real) parameters;                                  \
+    if (!real) real = dlsym(RTLD_NEXT, #name);                        \
+    if (lack) return refuse(error);                                   \
+    if (fails(#name, kind)) return -1;                                \
+    return real(__VA_ARGS__);                                         \
+  }
+
 // The same, unless the folder is one of /proc.
 #define CALL_IN(kind, result, name, parameters, ...)          \
   result name parameters {                                    \
@@ -96,17 +127,19 @@ static int is_proc(int fd) {
 
 CALL(allocates, ssize_t, pwrite, (int fd, const void *b, size_t n, off_t o), fd, b, n, o)
 CALL(reads, ssize_t, pread, (int fd, void *b, size_t n, off_t o), fd, b, n, o)
-CALL(allocates, int, fsync, (int fd), fd)
-CALL(allocates, int, fdatasync, (int fd), fd)
+CALL_UNLESS(allocates, lacks("folders") && is_folder(fd), EINVAL, int, fsync, (int fd), fd)
+CALL_UNLESS(allocates, lacks("durability"), EINVAL, int, fdatasync, (int fd), fd)
 CALL(allocates, int, syncfs, (int fd), fd)
 CALL(allocates, int, ftruncate, (int fd, off_t n), fd, n)
-CALL(allocates, int, fallocate, (int fd, int m, off_t o, off_t n), fd, m, o, n)
+CALL_UNLESS(allocates, (m & FALLOC_FL_PUNCH_HOLE) && lacks("punch"), EOPNOTSUPP, int, fallocate,
+            (int fd, int m, off_t o, off_t n), fd, m, o, n)
 CALL(allocates, ssize_t, copy_file_range, (int a, off64_t *x, int b, off64_t *y, size_t n, unsigned f), a, x, b, y, n, f)
-CALL(allocates, int, linkat, (int a, const char *x, int b, const char *y, int f), a, x, b, y, f)
+CALL_UNLESS(allocates, lacks("links"), EPERM, int, linkat, (int a, const char *x, int b, const char *y, int f), a, x, b, y, f)
 CALL(allocates, int, mkdirat, (int a, const char *x, mode_t m), a, x, m)
 CALL(allocates, int, mknodat, (int a, const char *x, mode_t m, dev_t d), a, x, m, d)
 CALL(allocates, int, symlinkat, (const char *x, int a, const char *y), x, a, y)
-CALL(allocates, int, setxattr, (const char *p, const char *x, const void *v, size_t n, int f), p, x, v, n, f)
+CALL_UNLESS(allocates, lacks("attributes"), EOPNOTSUPP, int, setxattr,
+            (const char *p, const char *x, const void *v, size_t n, int f), p, x, v, n, f)
 CALL(changes, int, removexattr, (const char *p, const char *x), p, x)
 CALL(changes, int, unlinkat, (int a, const char *x, int f), a, x, f)
 CALL(changes, int, fchownat, (int a, const char *x, uid_t u, gid_t g, int f), a, x, u, g, f)
@@ -115,7 +148,40 @@ CALL(reads, int, fstatat, (int a, const char *x, struct stat *s, int f), a, x, s
 CALL(reads, int, fstatvfs, (int fd, struct statvfs *s), fd, s)
 CALL(reads, ssize_t, getxattr, (const char *p, const char *x, void *v, size_t n), p, x, v, n)
 CALL(reads, ssize_t, listxattr, (const char *p, char *l, size_t n), p, l, n)
-CALL(reads, off_t, lseek, (int fd, off_t o, int w), fd, o, w)
+
+// What a file system that knows no holes says of them.
+static off_t dense(int fd, off_t offset, int whence) {
+  struct stat status;
+  if (fstat(fd, &status) != 0) return -1;
+  if (offset < 0 || offset >= status.st_size) return refuse(ENXIO);
+  return whence == SEEK_HOLE ? status.st_size : offset;
+}
+
+off_t lseek(int fd, off_t offset, int whence) {
+  REAL(lseek, off_t, int, off_t, int);
+  if (fails("lseek", reads)) return -1;
+  return (whence == SEEK_HOLE || whence == SEEK_DATA) && lacks("holes") ? dense(fd, offset, whence) : real(fd, offset, whence);
+}
+
+int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags) {
+  REAL(fsetxattr, int, int, const char *, const void *, size_t, int);
+  return lacks("attributes") ? refuse(EOPNOTSUPP) : real(fd, name, value, size, flags);
+}
+
+ssize_t fgetxattr(int fd, const char *name, void *value, size_t size) {
+  REAL(fgetxattr, ssize_t, int, const char *, void *, size_t);
+  return lacks("attributes") ? refuse(EOPNOTSUPP) : real(fd, name, value, size);
+}
+
+int ioctl(int fd, unsigned long request, ...) {
+  REAL(ioctl, int, int, unsigned long, ...);
+  va_list list;
+  va_start(list, request);
+  void *argument = va_arg(list, void *);
+  va_end(list);
+  return request == FS_IOC_FIEMAP && lacks("blocks") ? refuse(EOPNOTSUPP) : real(fd, request, argument);
+}
+
 CALL_IN(reads, ssize_t, getdents64, (int folder, void *b, size_t n), folder, b, n)
 CALL_IN(reads, ssize_t, readlinkat, (int folder, const char *x, char *b, size_t n), folder, x, b, n)
 
@@ -139,6 +205,8 @@ long syscall(long number, ...) {
   va_start(list, number);
   for (int i = 0; i < 6; i++) a[i] = va_arg(list, long);
   va_end(list);
+  if (number == SYS_renameat2 && a[4] != 0 && lacks("flags")) return refuse(EINVAL);
+  if (number == 464 && lacks("attributes")) return refuse(EOPNOTSUPP);
   if (number == SYS_renameat2 && fails("renameat2", allocates)) return -1;
   if (number == SYS_openat2 && fails("openat2", reads)) return -1;
   if (number == SYS_utimensat && fails("utimensat", changes)) return -1;

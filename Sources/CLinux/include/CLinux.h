@@ -23,7 +23,7 @@ extern const uint64_t lx_ST_NOATIME;
 // Nanoseconds of utimensat(2) that mean «the time it is» and «leave it».
 extern const int64_t lx_UTIME_NOW, lx_UTIME_OMIT;
 // Magic numbers of statfs(2) for file systems that need no write-out.
-extern const int64_t lx_TMPFS_MAGIC;
+extern const int64_t lx_TMPFS_MAGIC, lx_EXT4_MAGIC, lx_F2FS_MAGIC;
 // A flag of posix_spawn: the new process begins a session.
 extern const int16_t lx_POSIX_SPAWN_SETSID;
 
@@ -42,6 +42,8 @@ int lx_clone_range(int in, int64_t in_offset, int64_t length, int out, int64_t o
 // Writes out again those blocks of a part of the file that were written out before, by ioctl(FS_IOC_FIEMAP) and
 // sync_file_range; all of the file where it does not tell, or is in very many pieces.
 int lx_settle_blocks(int fd, int64_t start, int64_t length);
+// Whether the file system answers ioctl(FS_IOC_FIEMAP).
+int lx_maps_blocks(int fd);
 int lx_fallocate(int fd, int mode, int64_t offset, int64_t length);
 // sync_file_range(SYNC_FILE_RANGE_WRITE): starts write-back and does not wait.
 int lx_start_writeback(int fd, int64_t offset, int64_t length);
@@ -56,6 +58,9 @@ long lx_getdents64(int fd, void *buffer, size_t size);
 int lx_device_of(int fd, uint32_t *major, uint32_t *minor);
 // statfs(2)'s f_fsid, which a copy of the files on another file system does not have; 0 where that has none.
 uint64_t lx_filesystem_id(int fd);
+// The number of the mount by which a file was opened, which no other has or will have until the next boot (Linux 6.8);
+// 0 where the kernel does not tell.
+uint64_t lx_mount_number(int fd);
 // statfs(2)'s f_type.
 int64_t lx_filesystem_type(int fd);
 
@@ -172,6 +177,12 @@ void lx_reset_scheduling(void);
 // others out of the bounding set where it may, empties the inheritable and the ambient set, and sets no_new_privs, so
 // that nothing that is executed gets more.
 int lx_keep_capabilities(uint64_t kept);
+// A file system may keep blocks for root (ext4, F2FS), whose server's files would take them. Between the last two calls this
+// thread is, for file systems, a user of whom that is not true, with its capabilities as they are. For that, the first makes
+// the user a saved one of this thread and those it starts; it takes CAP_SETUID, which the others do not.
+int lx_have_nobody(void);
+void lx_leave_reserve(void);
+void lx_return_to_reserve(void);
 
 // Names the calling thread, for ps and gdb; at most 15 bytes.
 void lx_name_thread(const char *name);

@@ -12,6 +12,7 @@ package final class ControlSocket: Sendable {
   let storage: Storage
   private let housekeeping: Housekeeping
   let options: ServerOptions
+  private let mount: PresentMount
   private let logger: Logger
   private let isMounted: @Sendable () -> Bool
   let upgrade: @Sendable (String) -> Void
@@ -21,9 +22,10 @@ package final class ControlSocket: Sendable {
   ///   - isMounted: whether the mount is still there, at whatever place and in whatever namespace.
   ///   - upgrade: ends the server for a program to take over.
   init(
-    storage: Storage, housekeeping: Housekeeping, options: ServerOptions, logger: Logger,
+    storage: Storage, housekeeping: Housekeeping, options: ServerOptions, mount: PresentMount, logger: Logger,
     isMounted: @escaping @Sendable () -> Bool, upgrade: @escaping @Sendable (String) -> Void
   ) {
+    self.mount = mount
     self.isMounted = isMounted
     self.upgrade = upgrade
     self.storage = storage
@@ -78,7 +80,7 @@ package final class ControlSocket: Sendable {
     guard words.count == 3, words[0] == "cleanup", let age = Int64(words[1]) else {
       return UnixSocket.write(connection, "refused the server of the mount does not know this request\n")
     }
-    guard words[2] == "dry" || !options.flags.isReadOnly else {
+    guard words[2] == "dry" || !isReadOnly else {
       return UnixSocket.write(
         connection, "refused \(options.mountPoint) is mounted read-only; unmount it and mount it writable to clean up\n"
       )
@@ -93,7 +95,7 @@ package final class ControlSocket: Sendable {
     return text
   }
 
-  var isReadOnly: Bool { options.flags.isReadOnly }
+  var isReadOnly: Bool { mount.isReadOnly }
 
   /// Sends a request to the server that has `root` in use; `nil` where none answers.
   ///

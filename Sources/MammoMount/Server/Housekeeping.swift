@@ -8,6 +8,7 @@ final class Housekeeping: Sendable {
   private let storage: Storage
   private let options: ServerOptions
   private let logger: Logger
+  private let mount: PresentMount
   private let clock = Monitor(State())
   /// Before anything was served. The first cleanup is of what an earlier run left: who copies something old in
   /// meanwhile is not to lose it.
@@ -18,7 +19,8 @@ final class Housekeeping: Sendable {
     var isRunning = false
   }
 
-  init(storage: Storage, options: ServerOptions, logger: Logger) {
+  init(storage: Storage, options: ServerOptions, mount: PresentMount, logger: Logger) {
+    self.mount = mount
     self.storage = storage
     self.options = options
     self.logger = logger
@@ -55,15 +57,19 @@ final class Housekeeping: Sendable {
     var nextCleanup = Clock.monotonic() + delay
     // Often enough that a session goes soon after its time.
     let pause = UInt64(options.sessionLinger > 0 ? min(60, max(1, options.sessionLinger / 4)) : 60) * 1_000_000_000
+    // One that is due waits no shorter for a mount to be writable again.
+    let shortest: UInt64 = 1_000_000_000
     while true {
-      if cleansUp, Clock.monotonic() >= nextCleanup {
+      // It may have been made so since; a cleanup that is due then waits.
+      let isReadOnly = mount.isReadOnly
+      if cleansUp, Clock.monotonic() >= nextCleanup, !isReadOnly {
         clean(
           olderThan: options.tempMaxAge, recoveredOlderThan: max(options.tempMaxAge, Storage.recoveredAge),
           leavingWhatChangedSince: start, dryRun: false)
         start = .max
         nextCleanup = Clock.monotonic() + interval
       }
-      if options.sessionLinger > 0 {
+      if !isReadOnly, options.sessionLinger > 0 {
         storage.removeFinishedSessions(linger: options.sessionLinger, at: Clock.now())
       }
       // Where a server that went on with the mount had no thread for that.
@@ -74,8 +80,8 @@ final class Housekeeping: Sendable {
           "the supervisor has ended: no other server follows this one, nor can it be upgraded; unmount, and mount again",
           metadata: ["at": "\(options.mountPoint)"])
       }
-      let stopping: Void? = clock.wait(until: min(cleansUp ? nextCleanup : .max, Clock.monotonic() + pause)) {
-        state, _ in
+      let due = cleansUp ? max(nextCleanup, Clock.monotonic() + shortest) : .max
+      let stopping: Void? = clock.wait(until: min(due, Clock.monotonic() + pause)) { state, _ in
         state.isStopping ? () : nil
       }
       if stopping != nil { return }

@@ -14,6 +14,8 @@ struct MountLine: Hashable, Sendable {
   let path: String
   let type: String
   let source: String
+  /// Nothing can be changed by it, whatever it was mounted with.
+  let isReadOnly: Bool
   /// Who mounted it, where it is a FUSE: that the kernel says, all else whoever mounts.
   let user: uid_t?
 
@@ -37,6 +39,7 @@ struct MountLine: Hashable, Sendable {
     (path, type, source) = (Self.unescaped(fields[4]), fields[dash + 1], Self.unescaped(fields[dash + 2]))
     // The first is FUSE's own; what else has such a name is of a text that comes behind it.
     let options = fields.dropFirst(dash + 3).first?.split(separator: ",") ?? []
+    isReadOnly = options.contains("ro") || fields[5].split(separator: ",").contains("ro")
     user = options.first { $0.hasPrefix("user_id=") }.flatMap { uid_t($0.dropFirst(8)) }
   }
 

@@ -64,7 +64,8 @@ package final class MountServer: Sendable {
     let tree: MountTree
     do throws(StorageError) {
       storage = try Storage(path: options.root, refusals: RefusalLog(state.refusals))
-      let staged = try Self.take(storage, for: options.mountPoint, heritage)
+      let staged = try Self.take(
+        storage, for: options.mountPoint, heritage, onlyToRead: options.flags.isReadOnly)
       // A copy that nobody closes: the root is in use until the supervisor, too, has ended.
       let lock = storage.lockDescriptor
       if heritage == nil {
@@ -105,14 +106,16 @@ package final class MountServer: Sendable {
   ///
   /// - Returns: the staged names of open files that have no other yet.
   private static func take(
-    _ storage: Storage, for mountPoint: String, _ heritage: Heritage?
+    _ storage: Storage, for mountPoint: String, _ heritage: Heritage?, onlyToRead: Bool
   ) throws(StorageError) -> [FileIdentity: FileName] {
     let user = "the mount at \(mountPoint) (pid \(getpid()))"
-    if let heritage { return try storage.initialize(as: user, inheriting: heritage.inheritance) }
+    if let heritage {
+      return try storage.initialize(as: user, inheriting: heritage.inheritance, onlyToRead: onlyToRead)
+    }
     let deadline = Clock.monotonic() + 30_000_000_000
     while true {
       do throws(StorageError) {
-        return try storage.initialize(as: user, inheriting: nil)
+        return try storage.initialize(as: user, inheriting: nil, onlyToRead: onlyToRead)
       } catch {
         guard case .inUse = error, MountPoint.waitForLeaving(root: storage.path, until: deadline) else { throw error }
       }
@@ -137,24 +140,28 @@ package final class MountServer: Sendable {
   /// Mounts and serves until unmounted, or until one of the signals that end a program.
   package func run() throws(ServerFailure) {
     let signals = lx_signalfd_for_end()
+    let present = PresentMount(options, root: storage.path)
+    storage.rests { present.isReadOnly }
     let goesOn = state.phase == .serving
     let threads = try reserve(goesOn: goesOn)
-    let housekeeping = Housekeeping(storage: storage, options: options, logger: logger)
+    let housekeeping = Housekeeping(storage: storage, options: options, mount: present, logger: logger)
     if goesOn {
       try takeOver()
     } else {
       showKept()
       try mount()
       logger.info("mounted", metadata: ["root": "\(storage.path)", "at": "\(options.mountPoint)"])
+      let (present, absent) = storage.abilities.inWords
+      logger.info("the storage root's file system", metadata: ["has": "\(present)", "lacks": "\(absent)"])
     }
     storage.abandons { [weak session] in session?.isDisconnected ?? true }
     let scrub = Scrub(storage: storage, options: options.scrub)
     let control = ControlSocket(
-      storage: storage, housekeeping: housekeeping, options: options, logger: logger,
+      storage: storage, housekeeping: housekeeping, options: options, mount: present, logger: logger,
       isMounted: { [state] in state.phase == .serving && state.continuation?.isMounted ?? true }, upgrade: upgrade)
     var missing: [String] = []
     if !threads.start("signals", { [self] in heed(signals) }) { missing.append("signals") }
-    if !control.start(on: threads) { missing.append("the command line") }
+    if !storage.isReadOnly, !control.start(on: threads) { missing.append("the command line") }
     // What is mounted to be read only is to stay as it is.
     if !options.flags.isReadOnly {
       if !housekeeping.start(goesOn: goesOn, on: threads) { missing.append("cleaning up") }

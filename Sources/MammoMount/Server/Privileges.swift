@@ -33,6 +33,8 @@ enum Privileges {
   /// Gives up everything else, for good and for what is executed.
   static func drop() throws(ServerFailure) {
     guard geteuid() == 0 else { return }
+    // Where a service may not, its files take what the disk keeps for root.
+    _ = lx_have_nobody()
     let kept = Capability.allCases.reduce(UInt64(0)) { $0 | 1 << $1.rawValue }
     guard lx_keep_capabilities(kept) == 0 else {
       throw ServerFailure("cannot give up root's rights: \(Errno(rawValue: errno).description.lowercased())")

@@ -116,7 +116,7 @@ extension MountTree {
       }
       if isOthers { return false }
       guard let target else { continue }
-      if durably { try Sys.synchronize(target) }
+      if durably { try Sys.synchronizeFolder(target) }
       return true
     }
     return false

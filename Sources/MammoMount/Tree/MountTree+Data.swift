@@ -125,7 +125,7 @@ extension MountTree {
       try storage.sizes.holding(record.identity) {
         try storage.staging.forget(record.identity, file.descriptor.raw)
       }
-      return try Sys.synchronize(try descriptor(of: record.parent))
+      return try Sys.synchronizeFolder(try descriptor(of: record.parent))
     }
     if dataOnly { try Sys.synchronizeData(file.descriptor) } else { try Sys.synchronize(file.descriptor) }
     // What is renamed after that is kept under the name that it gets, whoever has it open.

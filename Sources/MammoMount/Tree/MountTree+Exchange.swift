@@ -42,6 +42,9 @@ extension MountTree {
     in session: UploadSession?
   ) throws {
     let isStaged = a.location.isStaged || b.location.isStaged
+    guard isStaged || storage.abilities.exchangesNames else {
+      throw StorageError.cannotExchange(target.name.description)
+    }
     for side in [a, b] where side.stat.isRegularFile && !side.location.isStaged {
       // Either may get an image's name now.
       if !isStaged { try settle(side.location) }

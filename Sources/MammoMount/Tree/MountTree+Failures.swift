@@ -42,13 +42,19 @@ extension MountTree {
       errno: error.errno, advice: error.advice)
   }
 
-  /// Plain answers of a file system («no such file») need no explanation; trouble from below does.
+  /// Plain answers of a file system («no such file») need no explanation; all else is trouble from below, also what nobody
+  /// has thought of: each file system has its own.
   static func isTrouble(_ errno: Errno) -> Bool {
     switch errno {
-    case .noSpace, .ioError, .diskQuotaExceeded, .readOnlyFileSystem, .tooManyOpenFiles, .tooManyOpenFilesInSystem,
-      .noMemory, .fileTooLarge:
-      true
-    default: false
+    case .noSuchFileOrDirectory, .fileExists, .directoryNotEmpty, .notDirectory, .isDirectory,
+      // Attributes, and kinds of fallocate, that are asked for and not there.
+      .noData, .notSupported, .outOfRange, .argListTooLong, .noSuchAddressOrDevice,
+      // Names and links that a caller gave.
+      .fileNameTooLong, .tooManySymbolicLinkLevels,
+      // Who asks has to ask again, or has what he asked with no more.
+      .interrupted, .resourceTemporarilyUnavailable, .badFileDescriptor, .staleNFSFileHandle:
+      false
+    default: true
     }
   }
 

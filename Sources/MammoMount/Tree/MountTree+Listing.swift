@@ -23,7 +23,7 @@ extension MountTree {
   package func synchronizeDirectory(
     _ node: NodeID, _ handle: HandleID, dataOnly: Bool, _ caller: Caller
   ) throws(Errno) {
-    try answering("fsync", node) { try Sys.synchronize(try descriptor(of: node)) }
+    try answering("fsync", node) { try Sys.synchronizeFolder(try descriptor(of: node)) }
   }
 
   package func readDirectory(
@@ -120,7 +120,7 @@ extension MountTree {
     // What was planted in the storage root is not shown.
     guard let place = try? folder.node.place.child(name) else { return true }
     if let found, !listing.wantsAttributes, found.type != UInt8(DT_UNKNOWN) {
-      guard belongs(type: found.type, at: place) else { return true }
+      guard belongs(found, in: folder, at: place) else { return true }
       return listing.add(name: name.nulTerminated, inode: found.inode, type: found.type, next: next)
     }
     if place == .chunk { sessionIfAny(folder)?.waitForChunkRemoval() }
@@ -147,9 +147,11 @@ extension MountTree {
       name: name.nulTerminated, inode: UInt64(stat.st_ino), type: UInt8(stat.st_mode >> 12), next: next)
   }
 
-  private func belongs(type: UInt8, at place: Place) -> Bool {
+  private func belongs(_ entry: FolderEntry, in folder: Folder, at place: Place) -> Bool {
     var stat = Glibc.stat()
-    stat.st_mode = mode_t(type) << 12
+    stat.st_mode = mode_t(entry.type) << 12
+    stat.st_ino = ino_t(entry.inode)
+    stat.st_dev = dev_t(folder.node.identity.device)
     return belongs(stat, at: place)
   }
 }

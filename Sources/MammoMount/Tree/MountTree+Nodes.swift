@@ -182,7 +182,8 @@ extension MountTree {
   func belongs(_ stat: stat, at place: Place) -> Bool {
     switch place {
     case .root, .area, .user, .year, .month, .temp, .uploads, .session, .workspace: stat.isFolder
-    case .image, .work, .chunk, .sessionWork, .marker, .rootStats, .rootErrors, .userStats, .sessionStats:
+    case .image: stat.isRegularFile && !storage.torn.has(stat)
+    case .work, .chunk, .sessionWork, .marker, .rootStats, .rootErrors, .userStats, .sessionStats:
       stat.isRegularFile
     case .workspaceEntry: true
     }

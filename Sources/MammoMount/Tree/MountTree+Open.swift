@@ -90,7 +90,7 @@ extension MountTree {
     let isWriting = flags & O_ACCMODE != O_RDONLY
     let folder = try folder(record.parent)
     let location = try location(of: record.name, in: folder)
-    let access = isWriting || flags & O_TRUNC != 0 || isChunk(record.place) ? O_RDWR : O_RDONLY
+    let access = isWriting || flags & O_TRUNC != 0 || isChunk(record.place) && !storage.isReadOnly ? O_RDWR : O_RDONLY
     let descriptor: SharedDescriptor
     do throws(Errno) {
       descriptor = SharedDescriptor(try Sys.open(location.name, in: location.folder, access))
@@ -107,7 +107,7 @@ extension MountTree {
   {
     let isWriting = flags & O_ACCMODE != O_RDONLY
     // All opens of a chunk share one descriptor of it, so that it must do for a writer, too.
-    guard isWriting || flags & O_TRUNC != 0 || isChunk(place) else {
+    guard isWriting || flags & O_TRUNC != 0 || (isChunk(place) && !storage.isReadOnly) else {
       return SharedDescriptor(try Sys.reopen(descriptor, O_RDONLY))
     }
     do throws(Errno) {

@@ -30,7 +30,9 @@ extension MountTree {
   ) throws {
     guard flags & ~(lx_RENAME_NOREPLACE | lx_RENAME_EXCHANGE) == 0,
       flags != lx_RENAME_NOREPLACE | lx_RENAME_EXCHANGE
-    else { throw Errno.invalidArgument }
+    else {
+      throw StorageError.badFlags("rename", rule: "it knows RENAME_NOREPLACE and RENAME_EXCHANGE, one at a time")
+    }
     let (name, newName) = (
       FileName(nulTerminated: name.nulTerminated), FileName(nulTerminated: newName.nulTerminated)
     )
@@ -47,7 +49,10 @@ extension MountTree {
     if renames.wasDone(caller.request) { return }
     let first = try sides()
     if first.target.place == .marker {
-      guard flags != lx_RENAME_EXCHANGE else { throw Errno.invalidArgument }
+      guard flags != lx_RENAME_EXCHANGE else {
+        throw StorageError.badFlags(
+          "rename", rule: "a marker changes places with no other file; rename yours to .complete")
+      }
       if flags == lx_RENAME_NOREPLACE, let present = try markerEntry(in: newFolder)?.node {
         forget(present, count: 1)
         throw Errno.fileExists

@@ -85,7 +85,7 @@ extension Storage {
             try Sys.unlink(path.fileName, in: folder)
           }
         }
-        try Sys.synchronize(folder)
+        try Sys.synchronizeFolder(folder)
         observer?.changed(path.fileName, in: identity)
       }
     }

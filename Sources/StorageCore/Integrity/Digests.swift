@@ -123,6 +123,13 @@ package final class Digests: Sendable {
       wantKept(storage)
       survey.start(storage, queue)
       while let entry = next() {
+        if storage.isAtRest {
+          want(entry.file, at: entry.path)
+          queue.withLock { if !$0.isStopping { $0.finish() } }
+          // Until it may have its digest, or this is stopped.
+          _ = queue.wait(until: Clock.monotonic() + 1_000_000_000) { queue, _ in queue.isStopping ? () : nil }
+          continue
+        }
         do throws(Errno) {
           switch try process(entry, storage) {
           case .done: break

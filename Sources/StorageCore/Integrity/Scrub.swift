@@ -93,6 +93,10 @@ package final class Scrub: Sendable {
         if left > 3600 { continue }
         kept.pass = VerificationState(folder: "", started: Clock.now())
       }
+      if storage.isAtRest {
+        guard pause(60) else { return }
+        continue
+      }
       let isDone = pass(&kept, privateFolder)
       if isDone {
         kept.lastStart = kept.pass?.started

@@ -99,7 +99,12 @@ package final class KeptVerification: Sendable {
     Self.kept.load(from: folder).flatMap { $0.folder == path && $0.isPossible ? $0 : nil }
   }
 
-  package func save(_ state: VerificationState) throws(Errno) { try Self.kept.save(state, in: folder) }
+  /// On a read-only disk nothing is kept, and the next run begins anew.
+  package func save(_ state: VerificationState) throws(Errno) {
+    do throws(Errno) { try Self.kept.save(state, in: folder) } catch .readOnlyFileSystem {}
+  }
 
-  package func remove() throws(Errno) { try Self.kept.remove(from: folder) }
+  package func remove() throws(Errno) {
+    do throws(Errno) { try Self.kept.remove(from: folder) } catch .readOnlyFileSystem {}
+  }
 }

@@ -27,6 +27,8 @@ package enum Layout {
   package static let lock: FileName = "lock"
   /// Usage figures, there only after a clean stop.
   package static let usage: FileName = "usage.json"
+  /// What the file system below can do; see ``RootAbilities``.
+  static let abilities: FileName = "abilities.json"
   /// What a background server has to say, and what it said before that.
   package static let log: FileName = "log"
   package static let oldLog: FileName = "log.old"

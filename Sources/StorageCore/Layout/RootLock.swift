@@ -9,19 +9,31 @@ package struct RootLock: Sendable {
   let isCacheKept: Bool
   /// Whether inode numbers that it noted mean the same files.
   let areNumbersKept: Bool
+  /// Nothing in the storage root can be changed, and the lock says who had it last.
+  let isReadOnly: Bool
   private let mark: RunMark
   private let user: String
 
   /// Takes the root into sole use.
-  static func take(_ root: Root, by user: String) throws(StorageError) -> RootLock {
-    let file = try StorageError.wrap("opening the storage root's lock") { () throws(Errno) in
+  ///
+  /// - Parameter onlyToRead: it may be on a file system on which nothing can be changed.
+  static func take(_ root: Root, at path: String, by user: String, onlyToRead: Bool) throws(StorageError) -> RootLock {
+    let file: Descriptor
+    do throws(Errno) {
       let folder = try root.makeFolders([Layout.privateFolder], owner: nil)
-      return try Sys.openOwn(Layout.lock, in: folder, O_RDWR | O_CREAT, mode: mode_t(Layout.fileMode))
+      file = try Sys.openOwn(Layout.lock, in: folder, O_RDWR | O_CREAT, mode: mode_t(Layout.fileMode))
+    } catch .readOnlyFileSystem {
+      guard onlyToRead else { throw .readOnlyRoot(path) }
+      file = try StorageError.wrap("opening the storage root's lock") { () throws(Errno) in
+        try Sys.openOwn(Layout.lock, in: try root.openFolder([Layout.privateFolder]), O_RDONLY)
+      }
+    } catch {
+      throw .system(error, doing: "opening the storage root's lock")
     }
     guard lx_flock(file.raw, 1, 0) == 0 else {
       let error = errno
       guard error == EWOULDBLOCK else { throw .system(Errno(rawValue: error), doing: "locking the storage root") }
-      throw .inUse(Content(of: file.raw).user)
+      throw .inUse(Self.canBeWritten(file) ? Content(of: file.raw).user : "another program")
     }
     return try RootLock(SharedDescriptor(file), by: user)
   }
@@ -35,6 +47,7 @@ package struct RootLock: Sendable {
   private init(_ file: SharedDescriptor, by user: String, isInherited: Bool = false) throws(StorageError) {
     let before = Content(of: file.raw)
     descriptor = file
+    isReadOnly = !Self.canBeWritten(file)
     mark = RunMark(of: file.raw)
     isCacheKept = isInherited || mark.hasCache(of: before.mark)
     areNumbersKept = isInherited || mark.hasNumbers(of: before.mark)
@@ -46,7 +59,12 @@ package struct RootLock: Sendable {
   /// itself cut off must not have the next one trust what the power failure left.
   func recovered() throws(StorageError) { try write(mark) }
 
+  private static func canBeWritten(_ lock: borrowing some DescriptorReference & ~Copyable) -> Bool {
+    fcntl(lock.raw, F_GETFL) & O_ACCMODE != O_RDONLY
+  }
+
   private func write(_ mark: RunMark) throws(StorageError) {
+    if isReadOnly { return }
     let lines = "boot \(mark.boot)\ndisk \(mark.disk)\nfiles \(mark.files)\n"
     let text = Array("\(lines)process \(getpid())\nuser \(user)\n".utf8)
     try StorageError.wrap("writing the storage root's lock") { () throws(Errno) in
@@ -73,9 +91,9 @@ package struct RootLock: Sendable {
     }
   }
 
-  /// What is written in the lock of a root.
+  /// What is written in the lock of a root; `nil` where whoever has it could not write there.
   static func content(root: String) -> Content? {
-    guard let file = try? Root.openOwn(Layout.lock, ofRoot: root) else { return nil }
+    guard let file = try? Root.openOwn(Layout.lock, ofRoot: root), !Sys.isReadOnly(file) else { return nil }
     return Content(of: file.raw)
   }
 }

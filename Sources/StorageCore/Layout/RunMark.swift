@@ -7,7 +7,7 @@ struct RunMark: Equatable {
   /// The boot of the machine.
   var boot = ""
   /// The mounting of the file system; empty where it cannot be told from an earlier one, as of other types than ext4, XFS
-  /// and F2FS.
+  /// and F2FS before Linux 6.8.
   var disk = ""
   /// The file system, and the lock's inode number in it.
   var files = ""
@@ -22,17 +22,22 @@ struct RunMark: Equatable {
   }
 
   /// Whether the page cache still holds what a run wrote and what perhaps is not on disk: it goes with the boot of the
-  /// machine, and with the mounting of the disk, which may drop and be mounted again while the machine runs.
+  /// machine, and with the mounting of the disk, which may drop and be mounted again while the machine runs. Where that
+  /// cannot be told, it does not.
   func hasCache(of run: RunMark) -> Bool {
-    boot == run.boot && (disk == run.disk || disk.isEmpty || run.disk.isEmpty)
+    isKnown && boot == run.boot && disk == run.disk
   }
 
   /// Whether inode numbers that a run noted are those of the same files still: in a copy of the storage root they are not.
   func hasNumbers(of run: RunMark) -> Bool { files == run.files && !files.isEmpty }
 
+  private var isKnown: Bool { boot != Self.unknown && !disk.isEmpty }
+
+  private static let unknown = "unknown"
+
   private static var bootOfMachine: String {
     guard let file = try? Sys.openFile("/proc/sys/kernel/random/boot_id"), let bytes = try? Sys.readUnsized(file) else {
-      return "unknown"
+      return unknown
     }
     return String(decoding: bytes.prefix { $0 != 10 }, as: UTF8.self)
   }
@@ -49,6 +54,9 @@ struct RunMark: Equatable {
         }
       }
     }
-    return ""
+    // Of others no mounting is told of, but of their places in the tree: a number that does not come back, either. The same
+    // file system at another place is taken for mounted anew, which costs a look at what was left.
+    let place = lx_mount_number(file)
+    return place == 0 ? "" : "mount \(place)"
   }
 }

@@ -16,15 +16,20 @@ struct Recovery {
   let refusals: RefusalLog
   /// The page cache still holds what the last run wrote.
   let isCacheKept: Bool
+  let abilities: RootAbilities
   /// Inode numbers that the last run noted are those of the same folders.
   let areNumbersKept: Bool
   /// Files that somebody still has open: they stay as they are.
   let open: Set<FileIdentity>
   /// The mount goes on: only its server has ended.
   let isGoingOn: Bool
+  /// Nothing can be changed.
+  let isReadOnly: Bool
 
   /// Something that figures count was moved or removed: those of the last stop are not true any more.
   private(set) var hasChangedFiles = false
+  /// Published files that are not whole and keep their names, since nothing can be changed.
+  private(set) var torn = Set<FileIdentity>()
   /// Looked at where it is needed.
   private(set) var monthsByNumber: [UInt64: [FileName]]?
   /// A file has its final name still, and whether it is torn could not be found out.
@@ -55,7 +60,7 @@ struct Recovery {
         result.firstNumber = max(result.firstNumber, number + 1)
       }
       do throws(Errno) {
-        try handle(entry.name, &result)
+        if isReadOnly { try look(at: entry.name, &result) } else { try handle(entry.name, &result) }
       } catch {
         if error.isWantOfDescriptors { throw .system(error, doing: "looking at what was left in the staging folder") }
         if let stat = try? Sys.stat(entry.name, in: staging), stat.isRegularFile, stat.st_nlink > 1 {
@@ -80,6 +85,12 @@ struct Recovery {
       return result.displaced.append(DisplacedFile(name: name, origin: origin.path))
     }
     let isPublished = origin.size != nil && stat.st_nlink > 1
+    if !isPublished, stat.st_nlink > 1, hasFinalName(origin.path, FileIdentity(stat)) {
+      // A rename in two steps was cut off between them.
+      try Sys.unlink(name, in: staging)
+      hasChangedFiles = true
+      return Staging.removeOrigin(of: file)
+    }
     if open.contains(FileIdentity(stat)), !isPublished {
       result.open[FileIdentity(stat)] = name
       return
@@ -102,9 +113,9 @@ struct Recovery {
         return Staging.removeOrigin(of: file)
       }
       hasChangedFiles = true
+      try removeFinalName(origin.path, FileIdentity(stat))
       // Should it have to stay here, it is none that was published.
       Staging.setOrigin(Origin(path: origin.path, folder: origin.folder), of: file.raw)
-      try removeFinalName(origin.path, FileIdentity(stat))
     } else if let path = try? StoragePath(parsing: origin.path), path.place.isWorkName,
       let folder = try? root.openFolder(path.folder), case let identity = FileIdentity(try Sys.stat(folder)),
       // A server may have ended when one had been renamed over another, or half an exchange was done.
@@ -124,6 +135,37 @@ struct Recovery {
     }
     hasChangedFiles = true
     try moveToWorkspace(name, origin.path)
+  }
+
+  /// As ``handle(_:_:)``, where nothing can be changed.
+  private mutating func look(at name: FileName, _ result: inout Result) throws(Errno) {
+    let file = SharedDescriptor(try Sys.open(name, in: staging, O_RDONLY))
+    let stat = try Sys.stat(file)
+    let origin = present(Staging.origin(of: file, named: name))
+    // One with its final name is in place, whatever else it has.
+    if stat.st_nlink > 1 {
+      guard let size = origin.size, !isWhole(file.raw, stat, size) else { return }
+      torn.insert(FileIdentity(stat))
+      hasChangedFiles = true
+      return tell(origin.path, "is not whole since the power failed, and does not show")
+    }
+    if let path = try? StoragePath(parsing: origin.path), path.place.isWorkName,
+      let folder = try? root.openFolder(path.folder)
+    {
+      result.adopted.append(
+        AdoptedFile(
+          folder: FileIdentity(try Sys.stat(folder)), name: path.fileName, staged: name, path: path.description,
+          failure: PendingFiles.failure(notedOn: file)))
+    } else if origin != Origin.disposable {
+      tell(origin.path, "was cut off while being written")
+    }
+  }
+
+  private func tell(_ path: String, _ what: String) {
+    refusals.add(
+      operation: "recover", path: path, errno: .ioError,
+      advice:
+        "\(what); the storage root is read-only: a mount that may write puts what there is of it into the workspace")
   }
 
   /// The path as it is now: a folder on the way may have been renamed since it was noted.
@@ -180,8 +222,11 @@ struct Recovery {
     guard size > 0, let place = try ChunkPlace.noted(on: chunk), let path = try? StoragePath(parsing: origin.path),
       path.names.count > 2
     else { return false }
-    let data = SessionData(folder: uploadData, name: path.names[2])
-    guard let file = try data.reopen(), isCacheKept || data.holds(place, size: size) else { return false }
+    let data = SessionData(folder: uploadData, name: path.names[2], abilities: abilities)
+    // Nothing of it was synchronised, since it was not closed: only holes would tell what is lost.
+    guard let file = try data.reopen(), isCacheKept || (abilities.showsHoles && data.holds(place, size: size)) else {
+      return false
+    }
     try Sys.copySparse(from: file.raw, at: place.start, to: chunk.raw, at: 0, length: size)
     try Sys.removeExtendedAttribute(Layout.placeAttribute, of: chunk)
     return true
@@ -195,12 +240,18 @@ struct Recovery {
 
   /// The name is where the record says, unless a folder on the way was renamed since: then it is looked for.
   private func removeFinalName(_ path: String, _ file: FileIdentity) throws(Errno) {
-    if let path = try? StoragePath(parsing: path), let folder = try? root.openFolder(path.folder),
-      let stat = try? Sys.stat(path.fileName, in: folder), FileIdentity(stat) == file
-    {
-      return try Sys.unlink(path.fileName, in: folder)
+    if hasFinalName(path, file), let path = try? StoragePath(parsing: path) {
+      return try Sys.unlink(path.fileName, in: try root.openFolder(path.folder))
     }
     for top in ["images", "thumbnails", "temp"] as [FileName] where try remove(file, below: top) { return }
+  }
+
+  /// Whether a file has the name that it was to have.
+  private func hasFinalName(_ path: String, _ file: FileIdentity) -> Bool {
+    guard let path = try? StoragePath(parsing: path), let folder = try? root.openFolder(path.folder),
+      let stat = try? Sys.stat(path.fileName, in: folder)
+    else { return false }
+    return FileIdentity(stat) == file
   }
 
   private func remove(_ file: FileIdentity, below name: FileName) throws(Errno) -> Bool {
@@ -249,7 +300,7 @@ struct Recovery {
     // Not before: where there is no room for the name, it stays what it was.
     Staging.removeOrigin(of: file.raw)
     try? Sys.removeExtendedAttribute(Layout.failureAttribute, of: file)
-    try Sys.synchronize(recovered.folder)
+    try Sys.synchronizeFolder(recovered.folder)
     return (Layout.path(Layout.workspacePath + [recovered.name, target]), recovered)
   }
 

@@ -11,7 +11,8 @@ package import SystemPackage
 ///
 /// - **Durably** (`fsync`, a completed upload): the data is synchronised, the
 ///   file renamed, its folder synchronised. Whoever waits for that knows it is kept.
-/// - **At close**: the file is *linked* to its final name and its staged name
+/// - **At close**, where the file system can show what a power cut took
+///   (``RootAbilities``): the file is *linked* to its final name and its staged name
 ///   stays for a moment as a record «published, perhaps not on disk». The
 ///   ``Settler`` synchronises the data and then removes the record. After a power
 ///   cut, ``Recovery`` looks at what is still on record: a file that is not whole
@@ -25,12 +26,15 @@ package final class Staging: Sendable {
   /// Nothing survives a power cut there anyway, and nothing is torn.
   private let isVolatile: Bool
   private let ownWork: OwnWork
+  private let abilities: RootAbilities
 
   init(
-    folder: SharedDescriptor, firstNumber: UInt64, sizes: LockStripes, refusals: RefusalLog, ownWork: OwnWork
+    folder: SharedDescriptor, firstNumber: UInt64, sizes: LockStripes, refusals: RefusalLog, ownWork: OwnWork,
+    abilities: RootAbilities
   ) {
     self.ownWork = ownWork
     isVolatile = lx_filesystem_type(folder.raw) == lx_TMPFS_MAGIC
+    self.abilities = abilities
     self.folder = folder
     settler = Settler(folder: folder, sizes: sizes, refusals: refusals, ownWork: ownWork)
     counter = Atomic(firstNumber)
@@ -80,18 +84,21 @@ package final class Staging: Sendable {
     _ staged: FileName, _ descriptor: CInt, _ stat: stat, origin: Origin, as name: FileName, in target: CInt,
     flags: UInt32, durably: Bool
   ) throws(Errno) {
-    if !durably, !isVolatile, flags == lx_RENAME_NOREPLACE, stat.st_nlink == 1, isDense(descriptor, stat) {
+    if !durably, !isVolatile, flags == lx_RENAME_NOREPLACE, stat.st_nlink == 1, abilities.links,
+      abilities.showsHoles, isDense(descriptor, stat)
+    {
       try Sys.settleBlocks(descriptor, at: 0, length: Int64(stat.st_size))
       if Self.record(origin.published(Int64(stat.st_size)).text(of: staged), on: descriptor) {
+        var isLinked = true
         do throws(Errno) {
-          try link(staged, as: name, in: target)
+          try Sys.link(staged, in: folder.raw, to: name, in: target)
         } catch {
           // It is not published, and is not to be taken for a file that was.
           Self.setOrigin(origin, of: descriptor)
-          throw error
+          guard error.isLackOfLinks else { throw error }
+          isLinked = false
         }
-        settler.add(staged, FileIdentity(stat))
-        return
+        if isLinked { return settler.add(staged, FileIdentity(stat)) }
       }
     }
     if !isVolatile { try Sys.synchronizeData(descriptor) }
@@ -140,20 +147,6 @@ package final class Staging: Sendable {
   /// A file without holes: after a power cut, a hole in it shows that data is missing.
   private func isDense(_ descriptor: CInt, _ stat: stat) -> Bool {
     stat.st_size == 0 || lseek(descriptor, 0, lx_SEEK_HOLE) == stat.st_size
-  }
-
-  private func link(_ staged: FileName, as name: FileName, in target: CInt) throws(Errno) {
-    let result = staged.withCString { old in
-      name.withCString { new in linkat(folder.raw, old, target, new, 0) }
-    }
-    do throws(Errno) {
-      _ = try Sys.check(result)
-    } catch .fileExists {
-      // An earlier server may have come as far as this.
-      guard let there = try? Sys.stat(name, in: target), let staged = try? Sys.stat(staged, in: folder),
-        FileIdentity(there) == FileIdentity(staged)
-      else { throw .fileExists }
-    }
   }
 
   /// `RENAME_NOREPLACE`

@@ -47,7 +47,7 @@ extension Storage {
         }
         // From here on it has its name, and nothing is undone.
         do throws(Errno) {
-          try Sys.synchronize(folder)
+          try Sys.synchronizeFolder(folder)
           if let depth = made.first { try synchronizeFolders(path.names, from: depth) }
         } catch {
           late = .system(error, doing: "bringing the name of \(path) onto the disk")
@@ -176,12 +176,12 @@ extension Storage {
   /// The names of folders that were just made have to last, too.
   private func synchronizeFolders(_ names: [FileName], from depth: Int) throws(Errno) {
     for end in depth..<(names.count - 1) {
-      try Sys.synchronize(try root.openFolder(Array(names[..<end])))
+      try Sys.synchronizeFolder(try root.openFolder(Array(names[..<end])))
     }
   }
 
   /// Brings a file's name onto the disk, with those of all folders on the way.
   static func synchronizeFolders(of path: StoragePath, in root: Root) throws(Errno) {
-    for end in 0..<path.names.count { try Sys.synchronize(try root.openFolder(Array(path.names[..<end]))) }
+    for end in 0..<path.names.count { try Sys.synchronizeFolder(try root.openFolder(Array(path.names[..<end]))) }
   }
 }

@@ -19,6 +19,8 @@ public enum StorageError: Error, Hashable, Sendable {
   /// A write to it had failed so.
   case notWhole(Errno)
   case reserved(String)
+  /// A call was asked for more than there is.
+  case badFlags(String, rule: String)
 
   // Chunked uploads
   case chunkSpelledTwice(String, present: String)
@@ -37,6 +39,12 @@ public enum StorageError: Error, Hashable, Sendable {
   // The storage as a whole
   case inUse(String)
   case notAStorageRoot(String)
+  /// Nothing can be changed in it.
+  case readOnlyRoot(String)
+  /// Its file system lacks what nothing can take the place of.
+  case unfit(String, String)
+  /// The storage root's file system has no `RENAME_EXCHANGE`.
+  case cannotExchange(String)
   /// Bytes that are kept back.
   case reserveReached(kept: Int64)
 
@@ -64,6 +72,10 @@ public enum StorageError: Error, Hashable, Sendable {
     case .refusedBefore(let errno): errno
     case .inUse: .resourceBusy
     case .notAStorageRoot: .noSuchFileOrDirectory
+    case .badFlags: .invalidArgument
+    case .readOnlyRoot: .readOnlyFileSystem
+    case .unfit: .notSupported
+    case .cannotExchange: .invalidArgument
     case .reserveReached: .noSpace
     case .system(let errno, _): errno
     }
@@ -100,6 +112,13 @@ public enum StorageError: Error, Hashable, Sendable {
       "the marker was refused, and the server that knew why has ended; write the marker again to be told"
     case .inUse(let by): "the storage root is in use by \(by)"
     case .notAStorageRoot(let path): "\(path) is not a storage root"
+    case .badFlags(let call, let rule): "\(call) cannot be had so: \(rule)"
+    case .readOnlyRoot(let path):
+      "the file system of the storage root \(path) is read-only; mount it with -o ro, verify it with --check-only, or make it writable"
+    case .unfit(let path, let lack):
+      "the file system of \(path) cannot hold a storage root: \(lack); choose a folder of another file system"
+    case .cannotExchange(let name):
+      "the storage root's file system cannot exchange two names (RENAME_EXCHANGE); rename \(name) and the other one after the other"
     case .reserveReached(let kept):
       "the last \(kept) bytes of the disk are kept for deleting and for completing uploads; free some space, or lower --min-free"
     case .system(let errno, let doing): "\(doing): \(errno.description.lowercased())\(StorageError.hint(for: errno))"
@@ -113,6 +132,10 @@ public enum StorageError: Error, Hashable, Sendable {
     case .diskQuotaExceeded: "; the quota on the storage root's file system is used up"
     case .ioError: "; look at the kernel log for the disk"
     case .readOnlyFileSystem: "; the storage root's file system is mounted read-only"
+    case .improperLink: "; the storage root has to lie in one file system, in one project or quota of it"
+    case .invalidArgument: "; the storage root's file system may not know this call: see the log of the mount"
+    case .socketNotConnected, .socketShutdown, .hostIsDown, .timedOut:
+      "; the storage root's file system is cut off from its server: see the kernel log, and mount it anew"
     default: ""
     }
   }

@@ -1,3 +1,4 @@
+internal import CLinux
 package import Glibc
 internal import Synchronization
 package import SystemPackage
@@ -21,7 +22,23 @@ package final class FreeSpace: Sendable {
   /// Nanoseconds for which plenty is taken for granted.
   private static let askingAgain: UInt64 = 50_000_000
 
-  init(_ root: Root) { self.root = root }
+  /// The file system keeps blocks for root, as ext4 and F2FS can.
+  private let keepsForRoot: Bool
+
+  init(_ root: Root) {
+    self.root = root
+    let type = lx_filesystem_type(root.descriptor)
+    keepsForRoot = geteuid() == 0 && (type == lx_EXT4_MAGIC || type == lx_F2FS_MAGIC)
+  }
+
+  /// Hands a file on to whoever will write to it with the rights that this thread has now. They are of a user for whom the
+  /// disk keeps nothing: where `df` says that it is full, it is.
+  package func withoutReserve<Result>(_ handOn: () throws(Errno) -> Result) throws(Errno) -> Result {
+    guard keepsForRoot else { return try handOn() }
+    lx_leave_reserve()
+    defer { lx_return_to_reserve() }
+    return try handOn()
+  }
 
   /// Bytes that are kept back.
   package var reserve: Int64 {
@@ -63,14 +80,16 @@ package final class FreeSpace: Sendable {
   package func isUsedUp(below file: borrowing some DescriptorReference & ~Copyable) throws(Errno) -> Bool {
     guard isScarce() else { return false }
     let figures = try Sys.fileSystem(of: file)
-    return figures.bytes(figures.f_bfree) < Self.full
+    // What is kept for root is for nobody here; see ``withoutReserve(_:)``.
+    return figures.bytes(figures.f_bavail) < Self.full
   }
 
   /// Refuses what would take `bytes`, or something small, out of the reserve.
   package func admit(_ bytes: Int64 = 0) throws(StorageError) {
-    guard reserve > 0 else { return }
     let room = room()
     guard room <= 0 || room < bytes else { return }
+    // The disk may have more, which it keeps for root, as whom this server writes.
+    guard reserve > 0 else { throw .system(.noSpace, doing: "what is left of the disk is not for files") }
     throw .reserveReached(kept: reserve)
   }
 

@@ -200,6 +200,12 @@ package enum Sys {
     return found == 0 ? nil : Errno(rawValue: found)
   }
 
+  /// Whether nothing can be changed where a file is: its file system, or its mount, is read-only.
+  static func isReadOnly(_ descriptor: borrowing some DescriptorReference & ~Copyable) -> Bool {
+    let descriptor = descriptor.raw
+    return "/proc/self/fd/\(descriptor)".withCString { access($0, W_OK) } != 0 && errno == EROFS
+  }
+
   // MARK: Names
 
   @inline(never)
@@ -225,7 +231,8 @@ package enum Sys {
     _ = try check(name.withCString { unlinkat(folder, $0, AT_REMOVEDIR) })
   }
 
-  /// `renameat2`.
+  /// `renameat2`. What `RENAME_NOREPLACE` means is kept on every file system: where one knows no such flag,
+  /// ``renameOntoFree(_:in:to:in:)`` takes its place.
   @inline(never)
   package static func rename(
     _ name: FileName, in folder: borrowing some DescriptorReference & ~Copyable, to newName: FileName,
@@ -236,7 +243,12 @@ package enum Sys {
     let result = name.withCString { old in
       newName.withCString { new in lx_renameat2(folder, old, newFolder, new, flags) }
     }
-    _ = try check(result)
+    do throws(Errno) {
+      _ = try check(result)
+    } catch {
+      guard flags == lx_RENAME_NOREPLACE, error == .invalidArgument || error == .noFunction else { throw error }
+      try renameOntoFree(name, in: folder, to: newName, in: newFolder)
+    }
   }
 
   /// `linkat` of what the descriptor holds.

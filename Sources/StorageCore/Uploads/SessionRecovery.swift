@@ -12,6 +12,9 @@ struct SessionRecovery {
   let refusals: RefusalLog
   /// The page cache still holds what the last run wrote.
   let isCacheKept: Bool
+  let abilities: RootAbilities
+  /// Nothing can be changed.
+  let isReadOnly: Bool
   /// What open chunks that have no name yet have of the data files, by session.
   let chunksInUse: [FileName: [Range<Int64>]]
 
@@ -36,6 +39,7 @@ struct SessionRecovery {
           note(entry.name, error, "could not be read and is left alone; look at it in the storage root")
         }
       }
+      if isReadOnly { return sessions }
       for entry in try FolderStream.all(of: dataFolder.raw) where !names.contains(entry.name) {
         do throws(Errno) {
           try Sys.unlink(entry.name, in: dataFolder)
@@ -51,8 +55,8 @@ struct SessionRecovery {
 
   private mutating func session(_ name: FileName, in uploads: CInt) throws(Errno) -> UploadSession {
     let folder = SharedDescriptor(try Sys.openFolder(name, in: uploads))
-    try settleCompletion(of: name, in: folder)
-    let data = SessionData(folder: dataFolder, name: name)
+    let completed = try settleCompletion(of: name, in: folder)
+    let data = SessionData(folder: dataFolder, name: name, abilities: abilities)
     let file = try data.reopen()
     let hasData = file != nil
     var chunks: [ChunkSet.Chunk] = []
@@ -62,13 +66,13 @@ struct SessionRecovery {
       let file = try Sys.openOwn(Layout.result, in: folder, O_RDONLY)
       record = CompletionRecord(json: try Sys.readAll(file, limit: CompletionRequest.longestMarker))
     } else {
-      record = CompletionRecord(notedOn: folder)
+      record = completed ?? CompletionRecord(notedOn: folder)
     }
     var last = Int64(try Sys.stat(folder).st_mtim.tv_sec)
     for entry in entries {
       let stat = try Sys.stat(entry.name, in: folder)
       last = max(last, Int64(stat.st_mtim.tv_sec))
-      guard entry.name != Layout.result, stat.isRegularFile else { continue }
+      guard entry.name != Layout.result, entry.name != Layout.completing, stat.isRegularFile else { continue }
       // That the bytes of one that has become part of an image are not where they were is no loss.
       let chunk: ChunkSet.Chunk? =
         if record != nil {
@@ -78,7 +82,8 @@ struct SessionRecovery {
         }
       if let chunk { chunks.append(chunk) }
     }
-    if record != nil {
+    if record != nil, isReadOnly { chunks = [] }
+    if record != nil, !isReadOnly {
       // Cut off while its chunks were going.
       for chunk in chunks { try Sys.unlink(chunk.name, in: folder) }
       hasChangedFiles = hasChangedFiles || !chunks.isEmpty
@@ -87,7 +92,7 @@ struct SessionRecovery {
     }
     let session = UploadSession(name: name, data: data, lastActivity: last)
     try withExtendedLifetime(file) { () throws(Errno) in
-      try session.restore(chunks: chunks, record: record, inUse: chunksInUse[name] ?? [])
+      try session.restore(chunks: chunks, record: record, inUse: chunksInUse[name] ?? [], trimming: !isReadOnly)
     }
     return session
   }
@@ -103,30 +108,41 @@ struct SessionRecovery {
     if size == 0 || (hasData && (isCacheKept || data.holds(place, size: size))) {
       return ChunkSet.Chunk(name: name, size: size, place: place.start)
     }
-    try Sys.unlink(name, in: folder)
     hasChangedFiles = true
+    guard !isReadOnly else {
+      note(session, .ioError, "\(name) did not reach the disk before the power failed; the storage root is read-only")
+      return nil
+    }
+    try Sys.unlink(name, in: folder)
     note(session, .ioError, "\(name) did not reach the disk before the power failed; send it again")
     return nil
   }
 
   /// A completion writes down what it is about to do before it gives the image its name.
-  private mutating func settleCompletion(of name: FileName, in folder: SharedDescriptor) throws(Errno) {
+  ///
+  /// - Returns: what it has done, where that cannot be noted.
+  private mutating func settleCompletion(
+    of name: FileName, in folder: SharedDescriptor
+  ) throws(Errno) -> CompletionRecord? {
     let intent: SharedDescriptor
     do throws(Errno) {
       intent = SharedDescriptor(try Sys.openOwn(Layout.completing, in: folder, O_RDONLY))
     } catch .noSuchFileOrDirectory {
-      return
+      return nil
     }
     hasChangedFiles = true
     let record = CompletionRecord(json: try Sys.readAll(intent, limit: CompletionRequest.longestMarker))
     if let record, let path = try? StoragePath(parsing: record.storagePath), isInPlace(record, path, intent) {
+      if isReadOnly { return record }
       // The server may have ended, or the disk failed, before the image's name was on disk.
       try Storage.synchronizeFolders(of: path, in: root)
       try Sys.rename(Layout.completing, in: folder, to: Layout.result, in: folder)
     } else {
+      if isReadOnly { return nil }
       try Sys.unlink(Layout.completing, in: folder)
     }
-    try Sys.synchronize(folder)
+    try Sys.synchronizeFolder(folder)
+    return nil
   }
 
   private func isInPlace(_ record: CompletionRecord, _ path: StoragePath, _ intent: SharedDescriptor) -> Bool {

@@ -151,7 +151,7 @@ extension Storage {
         throw error
       }
       do throws(Errno) {
-        try Sys.synchronize(folder)
+        try Sys.synchronizeFolder(folder)
       } catch {
         // One that stays is seen through by the next start.
         try? Sys.unlink(Layout.completing, in: folder)

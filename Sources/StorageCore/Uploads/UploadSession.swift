@@ -23,9 +23,11 @@ package final class UploadSession: Sendable {
 
   /// Takes over what an earlier run left.
   ///
-  /// - Parameter inUse: parts of the data file that open chunks have.
+  /// - Parameters:
+  ///   - inUse: parts of the data file that open chunks have.
+  ///   - trimming: what no chunk has is taken away.
   func restore(
-    chunks: [ChunkSet.Chunk], record: CompletionRecord?, inUse: [Range<Int64>] = []
+    chunks: [ChunkSet.Chunk], record: CompletionRecord?, inUse: [Range<Int64>] = [], trimming: Bool = true
   ) throws(Errno) {
     let used = state.change { state in
       for range in inUse where !range.isEmpty { state.chunks.placement.occupy(range) }
@@ -36,7 +38,7 @@ package final class UploadSession: Sendable {
       if let record { state.phase = .complete(record, since: state.lastActivity) }
       return state.chunks.placement.used
     }
-    try data.trim(to: used)
+    if trimming { try data.trim(to: used) }
   }
 
   /// A chunk is about to be created, opened for writing, or renamed to.

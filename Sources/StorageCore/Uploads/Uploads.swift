@@ -13,6 +13,7 @@ package final class Uploads: Sendable {
     var sessions: [FileName: UploadSession] = [:]
     /// Where the sessions' data files are; there once the storage is initialized.
     var dataFolder: SharedDescriptor?
+    var abilities = RootAbilities()
   }
 
   package init() {}
@@ -24,11 +25,12 @@ package final class Uploads: Sendable {
   /// The folder of a session was made.
   @discardableResult
   package func began(_ name: FileName) throws(StorageError) -> UploadSession {
-    guard let folder = state.withLock({ $0.dataFolder }) else {
+    let (folder, abilities) = state.withLock { ($0.dataFolder, $0.abilities) }
+    guard let folder else {
       throw .system(.badFileDescriptor, doing: "using a storage that is not initialized")
     }
     let session = UploadSession(
-      name: name, data: SessionData(folder: folder, name: name), lastActivity: Clock.now())
+      name: name, data: SessionData(folder: folder, name: name, abilities: abilities), lastActivity: Clock.now())
     state.withLock { $0.sessions[name] = session }
     return session
   }
@@ -55,8 +57,9 @@ package final class Uploads: Sendable {
   }
 
   /// Takes over the sessions that an earlier run left.
-  func begin(dataFolder: SharedDescriptor, with found: [UploadSession]) {
+  func begin(dataFolder: SharedDescriptor, _ abilities: RootAbilities, with found: [UploadSession]) {
     state.withLock { state in
+      state.abilities = abilities
       state.dataFolder = dataFolder
       for session in found { state.sessions[session.name] = session }
     }

@@ -49,21 +49,24 @@ struct UsageFile: Codable {
       try Sys.writeAll(file, at: 0, [UInt8](bytes))
       try Sys.synchronizeData(file)
       try Sys.rename(temporary, in: privateFolder, to: Layout.usage, in: privateFolder)
-      try Sys.synchronize(privateFolder)
+      try Sys.synchronizeFolder(privateFolder)
     }
   }
 
   /// Reads the file and takes it away; `nil` where there is none or it cannot be understood.
-  static func take(from privateFolder: CInt) throws(StorageError) -> UsageFile? {
+  ///
+  /// - Parameter isLeft: it stays, where nothing can be taken away, nor changed since.
+  static func take(from privateFolder: CInt, leaving isLeft: Bool = false) throws(StorageError) -> UsageFile? {
     var bytes: [UInt8] = []
     do throws(Errno) {
       // What is not the file that was left tells nothing.
       if let file = try? Sys.openOwn(Layout.usage, in: privateFolder, O_RDONLY) {
         bytes = (try? Sys.readAll(file, limit: 1 << 30)) ?? []
       }
+      if isLeft { return UsageFile(json: bytes) }
       try Sys.unlink(Layout.usage, in: privateFolder)
       // Without this a power cut could bring old figures back.
-      try Sys.synchronize(privateFolder)
+      try Sys.synchronizeFolder(privateFolder)
     } catch .noSuchFileOrDirectory {
       return nil
     } catch {

@@ -48,6 +48,34 @@ struct ReadOnlyTests {
     }
   }
 
+  @Test("One that was made read-only since stays as it is, until it is writable again", .needs("mount", "python3"))
+  func remounted() throws {
+    try withMount("--session-linger", "0.02") { m in
+      try m.month()
+      try m.python(
+        #"""
+        session = M + "/temp/uploads/s"
+        os.mkdir(session)
+        put(session + "/chunk_0", b"image")
+        put(M + "/temp/processing/old", b"old")
+        os.utime(M + "/temp/processing/old", (1, 1))
+        def remount(how): subprocess.run(["mount", "-i", "-o", "remount," + how, M], check=True)
+        put(session + "/.complete", b"images/user-7/2026/11/a.dcm")
+        remount("ro")
+        done = time.monotonic()
+        cleanup = subprocess.run([os.environ["B"], "cleanup", M], capture_output=True, text=True)
+        assert cleanup.returncode == 1 and "read-only" in cleanup.stderr, cleanup
+        # Long enough for some rounds of what takes finished sessions away.
+        assert poll(lambda: time.monotonic() > done + 5)
+        assert os.path.exists(session + "/.complete") and os.path.exists(M + "/temp/processing/old")
+        remount("rw")
+        assert poll(lambda: not os.path.exists(session), 10)
+        subprocess.run([os.environ["B"], "cleanup", M], check=True, stdout=subprocess.DEVNULL)
+        assert not os.path.exists(M + "/temp/processing/old")
+        """#)
+    }
+  }
+
   @Test("Of ro and rw the later one counts")
   func later() throws {
     try withoutMount("-o", "ro,rw") { m in

@@ -74,6 +74,49 @@ struct MinFreeTests {
   }
 
   @Test(
+    "What the disk keeps for root is for nobody's files, whoever writes them",
+    arguments: ["images/user-7/2026/11", "temp/uploads/s"])
+  func keptForRoot(place: String) throws {
+    try withoutMount("--min-free", "0") { m in
+      try m.sh(
+        """
+        truncate -s 400M "$D/disk"
+        mkfs.ext4 -q -m 10 "$D/disk"
+        mount -o loop "$D/disk" "$R"
+        """)
+      defer {
+        if m.isMounted { try? m.unmount() }
+        m.releaseDisk()
+      }
+      try m.mount()
+      try m.python(
+        Self.fill + #"""
+          place = M + "/" + os.environ["P"]
+          os.makedirs(place)
+          figures = os.statvfs(R)
+          kept = figures.f_bfree - figures.f_bavail
+          assert kept * figures.f_frsize > 30 << 20, kept
+          # There is room enough yet for the kernel to write images by itself; chunks the server writes.
+          files = [os.open(f"{place}/chunk_{number}", os.O_CREAT | os.O_WRONLY) for number in range(2)]
+          for file in files:
+              def until_full():
+                  while True: os.write(file, bytes(1 << 20))
+              refused(errno.ENOSPC, until_full)
+              figures = os.statvfs(R)
+              # Names and the like are the server's own.
+              assert figures.f_bfree >= kept - 64, (figures.f_bfree, kept)
+          for file in files:
+              # Neither is whole.
+              try: os.close(file)
+              except OSError as error: assert error.errno == errno.ENOSPC, error
+          # They are put away after the close, and then counted where they are.
+          assert poll(lambda: not os.listdir(place), 20), os.listdir(place)
+          """#, ["P": place], seconds: 120)
+      try m.expectStatsAsWalked()
+    }
+  }
+
+  @Test(
     "With nothing kept and no byte free, files, chunks and sessions can be deleted and a cleanup runs",
     arguments: ["ext4", "xfs"])
   func nothing(fileSystem: String) throws {

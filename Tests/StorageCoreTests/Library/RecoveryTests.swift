@@ -42,6 +42,23 @@ struct RecoveryTests {
     try? Sys.extendedAttribute(Layout.originAttribute, of: Sys.openFile(root[path]))
   }
 
+  @Test("a rename that was cut off between its two steps is finished", arguments: [true, false])
+  func halfRenamed(powerCut: Bool) throws {
+    let check = { (root: TemporaryRoot) throws in
+      try root.makeFolder("images/user-7/2026/11")
+      try stage(root, "41:images%2Fuser-7%2F2026%2F11%2Fa.dcm", [1, 2, 3], origin: nil)
+      #expect(link(root[".mammofs/staging/41:images%2Fuser-7%2F2026%2F11%2Fa.dcm"], root[Self.image]) == 0)
+      let storage = try root.storage()
+      #expect(try root.bytes(Self.image) == [1, 2, 3])
+      #expect(try root.stat(Self.image).st_nlink == 1)
+      #expect(try root.list(".mammofs/staging") == [])
+      #expect(!root.exists("temp/processing/recovered"))
+      #expect(try Walk(storage.getStorageStats()) == Walk(of: root))
+      try storage.close()
+    }
+    if powerCut { try withPowerCut(check) } else { try TemporaryRoot.with(check) }
+  }
+
   @Test("an image cut off while being written is found in the workspace, and .errors tells where")
   func cutOff() throws {
     try TemporaryRoot.with { root in

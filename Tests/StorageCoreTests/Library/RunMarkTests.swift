@@ -41,6 +41,20 @@ struct RunMarkTests {
     }
   }
 
+  @Test("is as after a power cut where nobody can tell whether the disk was mounted anew")
+  func unknownDisk() {
+    var run = RunMark()
+    run.boot = "a"
+    #expect(!run.hasCache(of: run))
+    run.disk = "7:0 ext4 1"
+    #expect(run.hasCache(of: run))
+    var before = run
+    before.disk = ""
+    #expect(!run.hasCache(of: before))
+    run.boot = "unknown"
+    #expect(!run.hasCache(of: run))
+  }
+
   @Test("finds its folder, though one on the way has another name", arguments: [true, false])
   func folder(byAttribute: Bool) throws {
     try TemporaryRoot.with { root in

@@ -171,8 +171,12 @@ package final class ChunkFile: Sendable {
       if state.size > 0, lseek(file.raw, off_t(place), lx_SEEK_HOLE) < off_t(place + state.size) {
         return try bringHome(&state, from: place, in: file)
       }
-      let own = ChunkPlace.unshared(of: place..<place + state.size)
-      try Sys.settleBlocks(file, at: own.lowerBound, length: Int64(own.count))
+      if data.abilities.showsHoles {
+        let own = ChunkPlace.unshared(of: place..<place + state.size)
+        try Sys.settleBlocks(file, at: own.lowerBound, length: Int64(own.count))
+      } else {
+        try Sys.synchronizeData(file)
+      }
       let now = try ChunkPlace(place, size: state.size, in: file)
       do throws(Errno) {
         if now != state.noted { try now.note(on: descriptor) }
@@ -240,7 +244,7 @@ package final class ChunkFile: Sendable {
       do throws(Errno) {
         stat = try Sys.stat(descriptor)
         _ = try Sys.copyAll(from: descriptor.raw, at: 0, to: file.raw, at: place, length: state.size)
-        if state.isSynchronized { try Sys.synchronizeData(file) }
+        if state.isSynchronized || !data.abilities.showsHoles { try Sys.synchronizeData(file) }
         noted = try ChunkPlace(place, size: state.size, in: file)
       } catch {
         try free(place..<place + state.size)

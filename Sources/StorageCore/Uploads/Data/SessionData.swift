@@ -9,6 +9,8 @@ internal import SystemPackage
 final class SessionData: Sendable {
   let folder: SharedDescriptor
   let name: FileName
+  /// Of the file system.
+  let abilities: RootAbilities
   private let state = Mutex(State())
 
   private struct State {
@@ -27,7 +29,8 @@ final class SessionData: Sendable {
   }
 
   /// - Parameter folder: where data files are.
-  init(folder: SharedDescriptor, name: FileName) {
+  init(folder: SharedDescriptor, name: FileName, abilities: RootAbilities) {
+    self.abilities = abilities
     self.folder = folder
     self.name = name
   }
@@ -81,6 +84,8 @@ final class SessionData: Sendable {
       // A completion that was refused, or cut off, had given it the mode of its chunks.
       try Sys.chmod(SharedDescriptor(try Sys.openPath(name, in: folder)), mode_t(Layout.fileMode))
       return SharedDescriptor(try Sys.open(name, in: folder, O_RDWR))
+    } catch .readOnlyFileSystem {
+      return SharedDescriptor(try Sys.open(name, in: folder, O_RDONLY))
     }
   }
 
