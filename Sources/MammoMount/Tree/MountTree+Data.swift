@@ -118,8 +118,9 @@ extension MountTree {
     _ node: NodeID, _ handle: HandleID, mode: Int32, offset: Int64, length: Int64, _ caller: Caller
   ) throws(Errno) {
     try answering("fallocate", node) {
-      // A marker is a few bytes; there is nothing to reserve.
-      if case .marker? = handles[handle] { throw Errno.notSupported }
+      if case .marker(let draft)? = handles[handle] {
+        return try draft.allocate(mode: mode, offset: offset, length: length)
+      }
       let file = try file(handle)
       if mode & lx_FALLOC_FL_PUNCH_HOLE == 0 { try storage.freeSpace.admit(length) }
       try file.inode.chunk?.bringHome()
@@ -163,9 +164,12 @@ extension MountTree {
     length: Int, flags: Int32, _ caller: Caller
   ) throws(Errno) -> Int {
     try answering("copy_file_range", target) {
-      let (from, to) = (try file(sourceHandle), try file(targetHandle))
-      // The kernel then reads and writes instead.
-      guard from.inode.chunk == nil, to.inode.chunk == nil else { throw Errno.notSupported }
+      // Where one is no plain file of the storage root (a marker, what is made here, a chunk), the kernel reads and
+      // writes instead.
+      guard case .file(let source)? = handles[sourceHandle], case .file(let target)? = handles[targetHandle],
+        source.inode.chunk == nil, target.inode.chunk == nil
+      else { throw Errno.notSupported }
+      let (from, to) = (try readable(source), try readable(target))
       try storage.freeSpace.admit(Int64(length))
       try clearPrivileges(to.inode, by: to.descriptor, caller)
       let copied = try Sys.copyRange(
