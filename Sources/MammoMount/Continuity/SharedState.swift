@@ -13,7 +13,7 @@ package import SystemPackage
 /// It is a sparse memory file of fixed layout: what nobody has written to takes no memory.
 package final class SharedState: @unchecked Sendable {
   /// Raised with every change of the layout: a binary takes over from one with the same number only.
-  package static let format: UInt64 = 5
+  package static let format: UInt64 = 6
   private static let magic: UInt64 = 0x6d61_6d6d_6f66_7331
 
   package enum Phase: UInt64, Sendable {
@@ -45,6 +45,7 @@ package final class SharedState: @unchecked Sendable {
     static let redo = 8192
     static let intents = 12288
     static let handles = 64 << 10
+    static let requests = 100 << 20
     static let generations = 128 << 20
     static let nodes = 1 << 30
     static let names = 17 << 30
@@ -224,6 +225,8 @@ package final class SharedState: @unchecked Sendable {
 
   /// The lines of `.errors`.
   var refusals: RefusalMemory { RefusalMemory(base.advanced(by: Offset.refusals)) }
+
+  var requests: RequestRecords { RequestRecords(base.advanced(by: Offset.requests)) }
 
   var intents: RenameIntents { RenameIntents(base.advanced(by: Offset.intents)) }
 }

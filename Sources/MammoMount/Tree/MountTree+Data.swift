@@ -62,7 +62,8 @@ extension MountTree {
     setClosing(file, false)
     try clearPrivileges(file.inode, by: file.descriptor, caller)
     do {
-      try storage.freeSpace.admit(Int64(bytes.count))
+      // One that comes again may have been what used the space up.
+      if !caller.request.isResent { try storage.freeSpace.admit(Int64(bytes.count)) }
       if let chunk = file.inode.chunk {
         try chunk.write(bytes, at: offset, index: index(of: file))
       } else {
@@ -122,12 +123,16 @@ extension MountTree {
         return try draft.allocate(mode: mode, offset: offset, length: length)
       }
       let file = try file(handle)
-      if mode & lx_FALLOC_FL_PUNCH_HOLE == 0 { try storage.freeSpace.admit(length) }
-      try file.inode.chunk?.bringHome()
-      try clearPrivileges(file.inode, by: file.descriptor, caller)
-      try Sys.allocate(file.descriptor, mode: mode, offset: offset, length: length)
-      try file.inode.chunk?.resized()
-      try book(file.inode)
+      // On record, because what comes again finds its own space used up.
+      try journal.once(caller) { isAgain in
+        if mode & lx_FALLOC_FL_PUNCH_HOLE == 0, !isAgain { try storage.freeSpace.admit(length) }
+        try file.inode.chunk?.bringHome()
+        try clearPrivileges(file.inode, by: file.descriptor, caller)
+        try Sys.allocate(file.descriptor, mode: mode, offset: offset, length: length)
+        try file.inode.chunk?.resized()
+        try book(file.inode)
+        return 0
+      }
     }
   }
 
@@ -170,12 +175,15 @@ extension MountTree {
         source.inode.chunk == nil, target.inode.chunk == nil
       else { throw Errno.notSupported }
       let (from, to) = (try readable(source), try readable(target))
-      try storage.freeSpace.admit(Int64(length))
-      try clearPrivileges(to.inode, by: to.descriptor, caller)
-      let copied = try Sys.copyRange(
-        from: from.descriptor.raw, at: sourceOffset, to: to.descriptor.raw, at: targetOffset, length: length)
-      try book(to.inode)
-      return copied
+      let (copied, _) = try journal.once(caller) { isAgain in
+        if !isAgain { try storage.freeSpace.admit(Int64(length)) }
+        try clearPrivileges(to.inode, by: to.descriptor, caller)
+        let copied = try Sys.copyRange(
+          from: from.descriptor.raw, at: sourceOffset, to: to.descriptor.raw, at: targetOffset, length: length)
+        try book(to.inode)
+        return Int64(copied)
+      }
+      return Int(copied)
     }
   }
 }

@@ -1,3 +1,4 @@
+internal import CLinux
 package import FuseKit
 internal import StorageCore
 package import SystemPackage
@@ -24,8 +25,18 @@ extension MountTree {
       let name = FileName(nulTerminated: name.nulTerminated)
       try checkWritable(name)
       let holder = try holder(node, name)
-      try onceOnly(caller.request, .fileExists) { () throws(Errno) in
-        try Sys.setExtendedAttribute(name, of: holder, to: value, flags: flags)
+      // Without a condition it may be set again.
+      guard flags & lx_XATTR_CREATE != 0 else {
+        return try Sys.setExtendedAttribute(name, of: holder, to: value, flags: flags)
+      }
+      try journal.once(caller) { isAgain in
+        do throws(Errno) {
+          try Sys.setExtendedAttribute(name, of: holder, to: value, flags: flags)
+        } catch {
+          // With this value it was set by the server that noted that it was about to do so.
+          guard isAgain, error == .fileExists, try Sys.extendedAttribute(name, of: holder) == value else { throw error }
+        }
+        return 0
       }
     }
   }
@@ -49,7 +60,7 @@ extension MountTree {
       let name = FileName(nulTerminated: name.nulTerminated)
       try checkWritable(name)
       let holder = try holder(node, name)
-      try onceOnly(caller.request, .noData) { () throws(Errno) in
+      try once(caller, unlessBefore: .noData) { () throws(Errno) in
         try Sys.removeExtendedAttribute(name, of: holder)
       }
     }
