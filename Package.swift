@@ -78,7 +78,7 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: strict),
-    .testTarget(name: "MountedTests", swiftSettings: strict),
+    .testTarget(name: "MountedTests", dependencies: ["StorageCore"], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -22,6 +22,8 @@ public struct Caller: Sendable {
   public let process: pid_t
   /// The request in which it called.
   public let request: RequestNumber
+  /// The number of the thread that serves the request: a small one, which no other thread has at the same time.
+  public let worker: Int
 }
 
 /// What `stat` returns, and how long the kernel may believe it.

@@ -19,6 +19,7 @@ package final class MountTree: FileSystem {
   let nodes: NodeTable
   let handles: HandleTable
   let renames: RenameLog
+  let journal: RequestJournal
   let folders: FolderCache
   let markers = MarkerDrafts()
   let processes = ProcessViews()
@@ -52,6 +53,7 @@ package final class MountTree: FileSystem {
     orphans = Orphans(nodes, in: state)
     handles = HandleTable(state)
     renames = RenameLog(state.intents)
+    journal = RequestJournal(state.requests)
     storage.observer = self
   }
 

@@ -15,6 +15,7 @@ struct timespec;
 extern const int32_t lx_O_PATH, lx_O_DIRECT, lx_O_NOFOLLOW, lx_O_DIRECTORY, lx_O_CLOEXEC, lx_O_NOATIME;
 extern const int32_t lx_AT_EMPTY_PATH;
 extern const uint32_t lx_RENAME_NOREPLACE, lx_RENAME_EXCHANGE;
+extern const int32_t lx_XATTR_CREATE;
 extern const int32_t lx_SEEK_DATA, lx_SEEK_HOLE;
 extern const int32_t lx_FALLOC_FL_KEEP_SIZE, lx_FALLOC_FL_PUNCH_HOLE;
 extern const int32_t lx_MNT_DETACH, lx_MNT_FORCE;

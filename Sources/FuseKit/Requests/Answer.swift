@@ -53,11 +53,13 @@ extension Caller {
   init(_ request: fuse_req_t) {
     // libfuse calls on the thread that has read the request.
     let number = Worker.current?.request ?? RequestNumber(rawValue: 0)
+    let worker = Worker.current?.number ?? .max
     if let context = fuse_req_ctx(request) {
       self.init(
-        user: context.pointee.uid, group: context.pointee.gid, process: context.pointee.pid, request: number)
+        user: context.pointee.uid, group: context.pointee.gid, process: context.pointee.pid, request: number,
+        worker: worker)
     } else {
-      self.init(user: uid_t.max, group: gid_t.max, process: 0, request: number)
+      self.init(user: uid_t.max, group: gid_t.max, process: 0, request: number, worker: worker)
     }
   }
 }

@@ -26,6 +26,7 @@ final class Team: Sendable {
   /// The kinds of request that blocked lately, one bit each; and how many of those did not since.
   private let slow = Atomic<UInt64>(0)
   private let quickInARow = Atomic<Int>(0)
+  private let numbers = Mutex(WorkerNumbers())
   /// Workers other than the leader that are moving bytes.
   private let moving = Atomic<Int>(0)
 
@@ -63,7 +64,9 @@ final class Team: Sendable {
   // MARK: One worker
 
   private func work() {
-    Worker(polling: polling).occupy { worker in
+    let number = numbers.withLock { $0.take() }
+    defer { numbers.withLock { $0.giveBack(number) } }
+    Worker(polling: polling, number: number).occupy { worker in
       var place = crew.withLock { $0.arrive() }
       while true {
         switch place {

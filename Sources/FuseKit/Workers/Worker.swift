@@ -20,7 +20,12 @@ final class Worker {
   /// The kernel's number of the thread that made this.
   let thread = mfs_thread_id()
 
-  init(polling: Int) {
+  /// A small number that no other worker has meanwhile.
+  let number: Int
+
+  /// - Parameter number: of one that serves requests of the kernel's.
+  init(polling: Int, number: Int = .max) {
+    self.number = number
     patience = Patience(ceiling: polling)
     // All of it is there from the start: where a server is killed while the kernel copies a request into memory that has
     // yet to be found, the kernel gives up on the request, with EIO, instead of sending it to the next server.

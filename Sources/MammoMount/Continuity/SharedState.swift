@@ -45,6 +45,7 @@ package final class SharedState: @unchecked Sendable {
     static let redo = 8192
     static let intents = 12288
     static let handles = 64 << 10
+    static let requests = 100 << 20
     static let generations = 128 << 20
     static let nodes = 1 << 30
     static let names = 17 << 30
@@ -229,6 +230,8 @@ package final class SharedState: @unchecked Sendable {
 
   /// The lines of `.errors`.
   var refusals: RefusalMemory { RefusalMemory(base.advanced(by: Offset.refusals)) }
+
+  var requests: RequestRecords { RequestRecords(base.advanced(by: Offset.requests)) }
 
   var intents: RenameIntents { RenameIntents(base.advanced(by: Offset.intents)) }
 }

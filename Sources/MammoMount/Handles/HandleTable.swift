@@ -30,6 +30,8 @@ final class HandleTable: Sendable {
     var inodes: [NodeID: OpenInode] = [:]
     /// Those that have a name.
     var named: [FileIdentity: OpenInode] = [:]
+    /// What closing those says that could not be made again.
+    var lost: [HandleID: Errno] = [:]
   }
 
   private let table: Mutex<Table>
@@ -74,14 +76,20 @@ final class HandleTable: Sendable {
     }
   }
 
+  /// What closing a handle says that could not be made again.
+  func failure(ofLost id: HandleID) -> Errno? { table.withLock { $0.lost[id] } }
+
   func slot(of id: HandleID) -> HandleRecords.Slot? { table.withLock { $0.handles[id]?.slot }.map(slot) }
 
   /// The record of a handle of an earlier server.
   func slot(_ index: Int) -> HandleRecords.Slot { HandleRecords.Slot(records: records, index: index) }
 
   /// A handle of an earlier server could not be made again.
-  func drop(_ slot: Int) {
+  ///
+  /// - Parameter failure: what closing it says; `nil` where there was nothing left to be done.
+  func drop(_ slot: Int, failure: Errno?) {
     table.withLock { table in
+      if let failure { table.lost[HandleID(rawValue: records[slot].id)] = failure }
       table.state.handles.end(slot)
       table.free.append(slot)
     }

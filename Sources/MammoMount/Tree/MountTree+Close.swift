@@ -11,7 +11,8 @@ extension MountTree {
       switch handles[handle] {
       case .file(let file): try closed(file, caller)
       case .marker(let draft): try closedMarker(draft, node, caller)
-      case .snapshot, .folder, nil: return
+      case .snapshot, .folder: return
+      case nil: if let failure = handles.failure(ofLost: handle) { throw failure }
       }
     }
   }

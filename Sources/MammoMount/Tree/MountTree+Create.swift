@@ -39,9 +39,9 @@ extension MountTree {
     _ name: FileName, in folder: Folder, _ place: Place, mode: Glibc.mode_t, flags: Int32, _ caller: Caller
   ) throws -> (Entry, OpenedFile)? {
     guard let found = try find(name, in: folder) else { return nil }
-    guard flags & O_EXCL == 0 || caller.request.isResent else { throw Errno.fileExists }
+    guard flags & O_EXCL == 0 || wasMade(FileIdentity(found.stat), by: caller) else { throw Errno.fileExists }
     guard belongs(found.stat, at: place) else { throw Errno.notPermitted }
-    if caller.request.isResent { try ownAgain(found, in: folder, mode: mode, caller) }
+    if journal.record(of: caller.request)?.state == .begun { try ownAgain(found, in: folder, mode: mode, caller) }
     let entry = entry(name, in: folder, place, found.stat)
     guard let id = entry.node, let record = nodes[id] else { throw Errno.staleNFSFileHandle }
     do {
@@ -89,14 +89,16 @@ extension MountTree {
     _ name: FileName, in folder: Folder, _ place: Place, mode: Glibc.mode_t, _ caller: Caller
   ) throws -> (SharedDescriptor, stat) {
     guard place.isStaged else {
-      let descriptor = SharedDescriptor(
-        try Sys.open(name, in: folder.descriptor, O_RDWR | O_CREAT | O_EXCL, mode: mode & 0o777))
-      do {
-        try own(descriptor, in: folder, mode: mode, caller)
-        return (descriptor, try Sys.stat(descriptor))
-      } catch {
-        try Sys.unlink(name, in: folder.descriptor)
-        throw error
+      return try journal.recording(caller) {
+        let descriptor = SharedDescriptor(
+          try Sys.open(name, in: folder.descriptor, O_RDWR | O_CREAT | O_EXCL, mode: mode & 0o777))
+        do {
+          try own(descriptor, in: folder, mode: mode, caller)
+          return (descriptor, try Sys.stat(descriptor))
+        } catch {
+          try Sys.unlink(name, in: folder.descriptor)
+          throw error
+        }
       }
     }
     if place == .chunk, let session = sessionIfAny(folder) { try session.checkReceiving() }

@@ -60,7 +60,8 @@ extension MountTree {
     setClosing(file, false)
     try clearPrivileges(file.inode, by: file.descriptor, caller)
     do {
-      try storage.freeSpace.admit(Int64(bytes.count))
+      // One that comes again may have been what used the space up.
+      if !caller.request.isResent { try storage.freeSpace.admit(Int64(bytes.count)) }
       if let chunk = file.inode.chunk {
         try chunk.write(bytes, at: offset, index: index(of: file))
       } else {
@@ -141,15 +142,20 @@ extension MountTree {
     _ node: NodeID, _ handle: HandleID, mode: Int32, offset: Int64, length: Int64, _ caller: Caller
   ) throws(Errno) {
     try answering("fallocate", node) {
-      // A marker is a few bytes; there is nothing to reserve.
-      if case .marker? = handles[handle] { throw Errno.notSupported }
+      if case .marker(let draft)? = handles[handle] {
+        return try draft.allocate(mode: mode, offset: offset, length: length)
+      }
       let file = try file(handle)
-      if mode & lx_FALLOC_FL_PUNCH_HOLE == 0 { try storage.freeSpace.admit(length) }
-      try file.inode.chunk?.bringHome()
-      try clearPrivileges(file.inode, by: file.descriptor, caller)
-      try Sys.allocate(file.descriptor, mode: mode, offset: offset, length: length)
-      try file.inode.chunk?.resized()
-      try book(file.inode)
+      // On record, because what comes again finds its own space used up.
+      try journal.once(caller) { isAgain in
+        if mode & lx_FALLOC_FL_PUNCH_HOLE == 0, !isAgain { try storage.freeSpace.admit(length) }
+        try file.inode.chunk?.bringHome()
+        try clearPrivileges(file.inode, by: file.descriptor, caller)
+        try Sys.allocate(file.descriptor, mode: mode, offset: offset, length: length)
+        try file.inode.chunk?.resized()
+        try book(file.inode)
+        return 0
+      }
     }
   }
 
@@ -186,23 +192,33 @@ extension MountTree {
     length: Int, flags: Int32, _ caller: Caller
   ) throws(Errno) -> Int {
     try answering("copy_file_range", target) {
-      let (from, to) = (try file(sourceHandle), try file(targetHandle))
-      // The kernel then reads and writes instead.
-      guard from.inode.chunk == nil, to.inode.chunk == nil else { throw Errno.notSupported }
-      try storage.freeSpace.admit(Int64(length))
-      try clearPrivileges(to.inode, by: to.descriptor, caller)
-      let copied: Int
-      do throws(Errno) {
-        copied = try Sys.copyRange(
-          from: from.descriptor.raw, at: sourceOffset, to: to.descriptor.raw, at: targetOffset, length: length)
-      } catch {
-        // What cannot be copied so is read and written instead.
-        if Self.isTrouble(error) { noteFailure(error, of: to, at: targetOffset, length) }
-        throw error
+      // Where one is no plain file of the storage root (a marker, what is made here, a chunk), the kernel reads and
+      // writes instead.
+      guard case .file(let source)? = handles[sourceHandle], case .file(let target)? = handles[targetHandle],
+        source.inode.chunk == nil, target.inode.chunk == nil
+      else { throw Errno.notSupported }
+      let (from, to) = (try readable(source), try readable(target))
+      let (copied, _) = try journal.once(caller) { isAgain in
+        if !isAgain { try storage.freeSpace.admit(Int64(length)) }
+        try clearPrivileges(to.inode, by: to.descriptor, caller)
+        let copied: Int
+        do throws(Errno) {
+          copied = try Sys.copyRange(
+            from: from.descriptor.raw, at: sourceOffset, to: to.descriptor.raw, at: targetOffset, length: length)
+        } catch {
+          // What cannot be copied so is read and written instead.
+          switch error {
+          case .noSpace, .diskQuotaExceeded, .ioError, .fileTooLarge:
+            noteFailure(error, of: to, at: targetOffset, length)
+          default: break
+          }
+          throw error
+        }
+        filled(to, at: targetOffset, copied)
+        try book(to.inode)
+        return Int64(copied)
       }
-      filled(to, at: targetOffset, copied)
-      try book(to.inode)
-      return copied
+      return Int(copied)
     }
   }
 }

@@ -208,13 +208,16 @@ extension MountTree {
     let session = try session(of: target.folder.id)
     let file = try Sys.open(found.location.name, in: found.location.folder, O_RDONLY)
     let content = try Sys.readAll(file, limit: CompletionRequest.longestMarker + 1)
-    try complete(session, marker: content, for: Credentials(caller))
-    if caller.request.isResent { tellAgain(of: session) }
-    try storage.gate.changing {
-      try storage.names.holding(source.folder.node.identity) {
-        guard let found = try find(source.name, in: source.folder) else { return }
-        try remove(source.name, in: source.folder, source.place, found.location)
+    try journal.once(caller) { _ in
+      try complete(session, marker: content, for: Credentials(caller))
+      if caller.request.isResent { tellAgain(of: session) }
+      try storage.gate.changing {
+        try storage.names.holding(source.folder.node.identity) {
+          guard let found = try find(source.name, in: source.folder) else { return }
+          try remove(source.name, in: source.folder, source.place, found.location)
+        }
       }
+      return 0
     }
   }
 }

@@ -44,7 +44,7 @@ extension MountTree {
 
   /// Plain answers of a file system («no such file») need no explanation; all else is trouble from below, also what nobody
   /// has thought of: each file system has its own.
-  static func isTrouble(_ errno: Errno) -> Bool {
+  private static func isTrouble(_ errno: Errno) -> Bool {
     switch errno {
     case .noSuchFileOrDirectory, .fileExists, .directoryNotEmpty, .notDirectory, .isDirectory,
       // Attributes, and kinds of fallocate, that are asked for and not there.

@@ -8,6 +8,7 @@ package import SystemPackage
 extension MountTree {
   package func openDirectory(_ node: NodeID, _ caller: Caller) throws(Errno) -> HandleID {
     try answering("opendir", node) {
+      if let (id, handle) = handles.opened(by: caller.request), case .folder = handle { return id }
       let folder = try folder(node)
       // A position of its own: the descriptor of an operation is shared by all.
       let descriptor = SharedDescriptor(try Sys.reopen(folder.descriptor, O_RDONLY | O_DIRECTORY))

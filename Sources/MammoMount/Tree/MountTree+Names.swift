@@ -13,30 +13,31 @@ extension MountTree {
       let folder = try folder(parent)
       let name = FileName(nulTerminated: name.nulTerminated)
       let place = try folderPlace(name, in: folder)
-      try storage.freeSpace.admit()
+      if !wasDone(caller.request) { try storage.freeSpace.admit() }
       return try storage.gate.changing {
         let isWorkspace = place == .workspaceEntry
         let group = try Root.inheritedGroup(of: folder.descriptor.raw) ?? caller.group
         try holding(isNoted(place) ? folder.node.identity : nil) {
-          try onceOnly(caller.request, .fileExists) { () throws(Errno) in
+          try once(caller, unlessBefore: .fileExists) { () throws(Errno) in
             try Sys.makeFolder(
               name, in: folder.descriptor, mode: isWorkspace ? mode & 0o7777 : mode_t(Layout.folderMode))
-          }
-          if caller.user != process.user || group != process.group {
-            do throws(Errno) {
-              try Sys.chown(name, in: folder.descriptor, caller.user, group)
-            } catch {
-              try Sys.removeFolder(name, in: folder.descriptor)
-              throw error
+          } then: {
+            if caller.user != process.user || group != process.group {
+              do throws(Errno) {
+                try Sys.chown(name, in: folder.descriptor, caller.user, group)
+              } catch {
+                try Sys.removeFolder(name, in: folder.descriptor)
+                throw error
+              }
             }
-          }
-          storage.ledger.folderMoved()
-          switch place {
-          case .user(let area): storage.ledger.userFolderAppeared(name, in: area)
-          case .session: try storage.uploads.began(name)
-          case .root, .rootStats, .rootErrors, .area, .year, .month, .image, .work, .userStats, .temp, .uploads, .chunk,
-            .sessionWork, .marker, .sessionStats, .workspace, .workspaceEntry:
-            break
+            storage.ledger.folderMoved()
+            switch place {
+            case .user(let area): storage.ledger.userFolderAppeared(name, in: area)
+            case .session: try storage.uploads.began(name)
+            case .root, .rootStats, .rootErrors, .area, .year, .month, .image, .work, .userStats, .temp, .uploads,
+              .chunk, .sessionWork, .marker, .sessionStats, .workspace, .workspaceEntry:
+              break
+            }
           }
         }
         return entry(name, in: folder, place, try Sys.stat(name, in: folder.descriptor))
@@ -59,9 +60,8 @@ extension MountTree {
       let folder = try folder(parent)
       let name = FileName(nulTerminated: name.nulTerminated)
       let place = try existingPlace(name, in: folder)
-      guard let found = try find(name, in: folder) else {
-        return try wasRemoved(name, in: folder, by: caller.request)
-      }
+      if try wasRemoved(name, in: folder, by: caller) { return }
+      guard let found = try find(name, in: folder) else { throw Errno.noSuchFileOrDirectory }
       guard found.stat.isFolder else { throw Errno.notDirectory }
       let identity = FileIdentity(found.stat)
       let session = place == .session ? storage.uploads.session(name) : nil
@@ -74,11 +74,15 @@ extension MountTree {
           guard storage.pending.isEmpty(identity) else { throw Errno.directoryNotEmpty }
           if let session { try empty(session, identity, in: folder) }
           try holding(isNoted(place) ? folder.node.identity : nil) {
-            try removing(identity, name, in: folder.descriptor.raw) { () throws(Errno) in
-              try Sys.removeFolder(name, in: folder.descriptor)
+            try journal.once(caller) { _ in
+              journal.willRemove(identity, caller)
+              try removing(identity, name, in: folder.descriptor.raw) { () throws(Errno) in
+                try Sys.removeFolder(name, in: folder.descriptor)
+              }
+              if let session { try storage.uploads.ended(session) }
+              if case .user(let area) = place { storage.ledger.userFolderVanished(name, from: area) }
+              return 0
             }
-            if let session { try storage.uploads.ended(session) }
-            if case .user(let area) = place { storage.ledger.userFolderVanished(name, from: area) }
           }
           return true
         }
@@ -132,20 +136,20 @@ extension MountTree {
       let folder = try folder(parent)
       let name = FileName(nulTerminated: name.nulTerminated)
       let place = try existingPlace(name, in: folder)
-      if caller.request.isResent, place != .marker, try find(name, in: folder) == nil {
-        return try wasRemoved(name, in: folder, by: caller.request)
+      if place == .marker { return try unlinkMarker(in: folder, caller) }
+      if try wasRemoved(name, in: folder, by: caller) { return }
+      guard place == .chunk, let session = sessionIfAny(folder) else {
+        return try unlink(name, in: folder, place, caller)
       }
-      if place == .marker { return try unlinkMarker(in: folder) }
-      guard place == .chunk, let session = sessionIfAny(folder) else { return try unlink(name, in: folder, place) }
       session.waitForChunkRemoval()
-      try session.changing(finished: true) { try unlinkChunk(name, in: folder, session) }
+      try session.changing(finished: true) { try unlinkChunk(name, in: folder, session, caller) }
     }
   }
 
-  private func unlinkChunk(_ name: FileName, in folder: Folder, _ session: UploadSession) throws {
+  private func unlinkChunk(_ name: FileName, in folder: Folder, _ session: UploadSession, _ caller: Caller) throws {
     guard let found = try find(name, in: folder), found.stat.isRegularFile else { throw Errno.noSuchFileOrDirectory }
     let occupant = try storage.occupant(found.location.name, in: found.location.folder.raw, of: session)
-    try unlink(name, in: folder, .chunk)
+    try unlink(name, in: folder, .chunk, caller)
     session.removed(name)
     vacate(occupant, of: name, in: folder)
   }
@@ -165,26 +169,36 @@ extension MountTree {
   }
 
   /// Removes a file's name. The caller holds no lock.
-  func unlink(_ name: FileName, in folder: Folder, _ place: Place) throws {
+  ///
+  /// - Parameter caller: who asked for that; `nil` where it undoes something.
+  func unlink(_ name: FileName, in folder: Folder, _ place: Place, _ caller: Caller? = nil) throws {
     try storage.gate.changing {
       try storage.names.holding(folder.node.identity) {
-        try remove(name, in: folder, place, try location(of: name, in: folder))
+        let location = try location(of: name, in: folder)
+        guard let caller else { return try remove(name, in: folder, place, location) }
+        try journal.once(caller) { _ in
+          try remove(name, in: folder, place, location) { [journal] in journal.willRemove($0, caller) }
+          return 0
+        }
       }
     }
   }
 
   /// Removes a file's name, staged or not, and books it; a folder's is refused. Within the gate, with the folder's
   /// lock and no file's.
+  ///
+  /// - Parameter before: told which file it is, just before its name goes.
   func remove(
-    _ name: FileName, in folder: Folder, _ place: Place, _ location: Location
+    _ name: FileName, in folder: Folder, _ place: Place, _ location: Location,
+    before: (FileIdentity) -> Void = { _ in }
   ) throws {
     let account = account(of: place, in: folder.id)
     guard !location.isStaged else {
-      _ = try storage.removePending(name, in: folder.node.identity, account: account)
+      _ = try storage.removePending(name, in: folder.node.identity, account: account, before: before)
       return
     }
     let lost = try storage.losing(
-      location.name, in: location.folder.raw, folder.node.identity, from: account
+      location.name, in: location.folder.raw, folder.node.identity, from: account, before: before
     ) { () throws(Errno) in
       try Sys.unlink(location.name, in: location.folder)
     }

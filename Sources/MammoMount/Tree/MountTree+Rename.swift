@@ -46,7 +46,7 @@ extension MountTree {
       if target.found != nil, flags == lx_RENAME_NOREPLACE { throw Errno.fileExists }
       return (source, target, stat)
     }
-    if renames.wasDone(caller.request) { return }
+    if renames.wasDone(caller.request) || wasDone(caller.request) { return }
     let first = try sides()
     if first.target.place == .marker {
       guard flags != lx_RENAME_EXCHANGE else {
@@ -70,7 +70,7 @@ extension MountTree {
       // Alone: the counter and those who book by folder see it before or after, not half way.
       try storage.gate.still {
         let (source, target, _) = try sides()
-        try recording(caller.request, source, target, exchanging: flags == lx_RENAME_EXCHANGE) {
+        try recording(caller, source, target, exchanging: flags == lx_RENAME_EXCHANGE) {
           if flags == lx_RENAME_EXCHANGE { try exchange(source, target) } else { try renameFolder(source, target) }
         }
       }
@@ -78,7 +78,7 @@ extension MountTree {
       try storage.gate.changing {
         try storage.names.holding(folder.node.identity, and: newFolder.node.identity) {
           let (source, target, _) = try sides()
-          try recording(caller.request, source, target, exchanging: false) { try renameFile(source, target) }
+          try recording(caller, source, target, exchanging: false) { try renameFile(source, target) }
         }
       }
     }

@@ -6,23 +6,34 @@ internal import SystemPackage
 
 /// Requests that a server before this one had read and not answered: they may have been carried out.
 ///
-/// The kernel holds the folder's lock for every request that gives or takes a name, and asks only for what it believes
-/// can be done: no `mkdir` of a name that is there, no `unlink` of one that is not. So where a request comes again
-/// and finds its work done, it was this request that did it.
+/// Whether they were, the ``RequestJournal`` tells. What is found under a name does not: a completion gives names and
+/// takes them while the kernel holds the folder's lock for somebody else's request.
 extension MountTree {
-  /// Does something whose failure with `done` says that it is done already, where the request comes again.
+  /// Makes a change on record, unless an earlier server did. A caller who needs to know what was made looks.
   ///
-  /// - Returns: false where it was.
+  /// - Parameter done: the failure by which a change shows that may have been made by an earlier server, whose record
+  ///   ends just before.
+  /// - Returns: false where an earlier server had made the change.
   @discardableResult
-  func onceOnly(_ request: RequestNumber, _ done: Errno, _ body: () throws(Errno) -> Void) throws(Errno) -> Bool {
-    do throws(Errno) {
-      try body()
-      return true
-    } catch {
-      guard request.isResent, error == done else { throw error }
-      return false
+  func once(
+    _ caller: Caller, unlessBefore done: Errno, _ body: () throws(Errno) -> Void, then: () throws -> Void = {}
+  ) throws -> Bool {
+    var isNew = true
+    let (_, wasRun) = try journal.once(caller) { isAgain in
+      do throws(Errno) {
+        try body()
+      } catch {
+        guard isAgain, error == done else { throw error }
+        isNew = false
+      }
+      try then()
+      return 0
     }
+    return isNew && wasRun
   }
+
+  /// Whether an earlier server has made the change that a request asks for.
+  func wasDone(_ request: RequestNumber) -> Bool { journal.record(of: request)?.state == .done }
 
   /// What a request had opened before the server that it was sent to ended.
   func openedBefore(_ node: NodeID, _ record: Node, flags: Int32, _ caller: Caller) throws -> OpenedFile? {
@@ -39,6 +50,14 @@ extension MountTree {
     }
   }
 
+  /// Whether a file was made by this very request, for an earlier server: one of the workspace is on record before it
+  /// has its name, another once it is open.
+  func wasMade(_ file: FileIdentity, by caller: Caller) -> Bool {
+    if journal.record(of: caller.request) != nil { return true }
+    guard case .file(let open)? = handles.opened(by: caller.request)?.handle else { return false }
+    return open.inode.identity == file
+  }
+
   /// A new file that was made, and perhaps not given to its owner.
   func ownAgain(
     _ found: (location: Location, stat: stat), in folder: Folder, mode: mode_t, _ caller: Caller
@@ -49,24 +68,30 @@ extension MountTree {
     )
   }
 
-  /// A name that is not there was removed by this very request, or the request fails.
-  func wasRemoved(_ name: FileName, in folder: Folder, by request: RequestNumber) throws {
-    guard request.isResent else { throw Errno.noSuchFileOrDirectory }
-    guard let node = nodes.named(name, in: folder.id) else { return }
+  /// Whether a name was removed by this very request, for an earlier server.
+  func wasRemoved(_ name: FileName, in folder: Folder, by caller: Caller) throws -> Bool {
+    guard let record = journal.record(of: caller.request) else { return false }
+    if record.state == .done { return true }
+    guard let removed = record.removed else { return false }
+    if let found = try find(name, in: folder), FileIdentity(found.stat) == removed { return false }
+    journal.noteDone(caller)
+    guard let (_, node) = nodes.find(removed), node.name == name, node.parent == folder.id else { return true }
     // A file of the workspace may have other names. Of one that nobody has open it makes no difference whether the next
     // lookup of such a name finds this node or makes another.
-    if let open = handles.inode(node.identity)?.booking.withLock({ $0.handles.values.first }),
+    if let open = handles.inode(removed)?.booking.withLock({ $0.handles.values.first }),
       try Sys.stat(open.descriptor).st_nlink > 0
     {
-      nodes.lostName(node.identity, name, in: folder.id)
+      nodes.lostName(removed, name, in: folder.id)
     } else {
-      nodes.unlinked(node.identity)
+      nodes.unlinked(removed)
     }
+    return true
   }
 
-  /// Whether a file that is not under its old name was given the new one by this very request.
+  /// Whether a file that is not under its old name was given the new one by this very request, of which an earlier
+  /// server has noted that it began.
   func wasRenamed(_ name: FileName, in folder: Folder, by request: RequestNumber) throws -> Bool {
-    guard request.isResent else { return false }
+    guard journal.record(of: request) != nil else { return false }
     // A marker that was moved into place shows once its session is complete.
     if name == Layout.result, let session = sessionIfAny(folder) {
       guard session.record != nil else { return false }
@@ -81,14 +106,18 @@ extension MountTree {
 
   /// Renames with the intent on record.
   func recording(
-    _ request: RequestNumber, _ source: Side, _ target: Side, exchanging: Bool, _ body: () throws -> Void
+    _ caller: Caller, _ source: Side, _ target: Side, exchanging: Bool, _ body: () throws -> Void
   ) throws {
     guard let found = source.found else { return try body() }
     let intent = RenameIntent(
-      request: request, source: RenameIntent.Side(parent: source.folder.id, name: source.name),
+      request: caller.request, source: RenameIntent.Side(parent: source.folder.id, name: source.name),
       target: RenameIntent.Side(parent: target.folder.id, name: target.name), place: target.place,
       identity: FileIdentity(found.stat),
       exchanged: exchanging ? target.found.map { (FileIdentity($0.stat), source.place) } : nil)
-    try renames.recording(intent, body)
+    // The intent tells whether it was carried out; the journal, until the reply was sent, that it was.
+    try journal.once(caller) { _ in
+      try renames.recording(intent, body)
+      return 0
+    }
   }
 }

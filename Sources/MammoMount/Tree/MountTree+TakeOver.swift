@@ -36,7 +36,7 @@ extension MountTree {
         logger.error(
           "an open file could not be taken over",
           metadata: ["path": "\(path(of: NodeID(rawValue: record.node)))", "error": "\(error)"])
-        handles.drop(slot)
+        handles.drop(slot, failure: Self.failure(ofLost: record, error))
       }
     }
     for (slot, intent, isDone) in renames {
@@ -45,6 +45,23 @@ extension MountTree {
       if isDone { intents.finish(slot) } else { intents.end(slot) }
     }
     storage.settleLeftDisplaced()
+  }
+
+  /// What a close is to say of an open that could not be taken over.
+  private static func failure(ofLost record: HandleRecord, _ error: any Error) -> Errno? {
+    switch HandleRecord.Kind(rawValue: record.kind) {
+    case .folder, .snapshot, nil: nil
+    case .file: record.isWriter ? .ioError : nil
+    case .marker:
+      if record.failure != 0 {
+        Errno(rawValue: record.failure)
+      } else if record.isDead {
+        // It has done its work, or somebody has removed it, before its session went.
+        nil
+      } else {
+        (error as? StorageError)?.errno ?? error as? Errno ?? .ioError
+      }
+    }
   }
 
   private func adopt(

@@ -11,7 +11,7 @@ extension MountTree {
     _ id: NodeID, _ record: Node, _ handle: HandleID?, by target: SharedDescriptor, to size: Int64
   ) throws {
     if case .marker(let draft)? = handle.flatMap({ handles[$0] }) {
-      return try Sys.truncate(draft.descriptor, to: size)
+      return try draft.truncate(to: size)
     }
     switch record.place {
     case .marker: throw StorageError.reserved(".complete")

@@ -16,11 +16,11 @@ extension MountTree {
     }
     return try answering("mknod", parent, name) {
       try inWorkspace(name, parent, caller) { name, folder in
-        let isNew = try onceOnly(caller.request, .fileExists) { () throws(Errno) in
+        try once(caller, unlessBefore: .fileExists) { () throws(Errno) in
           try Sys.makeNode(name, in: folder, mode: mode, device: device)
+        } then: {
+          try own(name, in: folder, caller)
         }
-        try own(name, in: folder, caller)
-        return isNew
       }
     }
   }
@@ -30,11 +30,11 @@ extension MountTree {
   ) throws(Errno) -> Entry {
     try answering("symlink", parent, name) {
       try inWorkspace(name, parent, caller) { name, folder in
-        let isNew = try onceOnly(caller.request, .fileExists) { () throws(Errno) in
+        try once(caller, unlessBefore: .fileExists) { () throws(Errno) in
           try Sys.makeSymbolicLink(name, in: folder, to: FileName(bytes: target))
+        } then: {
+          try own(name, in: folder, caller)
         }
-        try own(name, in: folder, caller)
-        return isNew
       }
     }
   }
@@ -57,13 +57,13 @@ extension MountTree {
       guard !record.place.isVirtual else { throw StorageError.reserved(record.name.description) }
       // Not for what is refused anyway: a finished session's marker is not to be reached.
       let file = record.place == .workspaceEntry ? try reach(node) : nil
-      return try inWorkspace(name, parent, caller) { name, folder throws(StorageError) in
+      return try inWorkspace(name, parent, caller) { name, folder in
         guard let file else {
-          throw .crossesPlaces(rule: "an image has one name; copy it, or link files of temp/processing")
+          throw StorageError.crossesPlaces(rule: "an image has one name; copy it, or link files of temp/processing")
         }
         if let home = nodes.identity(of: record.parent) { storage.ledger.willLink(record.identity, in: home) }
-        return try StorageError.wrap("linking \(name)") { () throws(Errno) in
-          try onceOnly(caller.request, .fileExists) { () throws(Errno) in try Sys.link(file, to: name, in: folder) }
+        return try once(caller, unlessBefore: .fileExists) { () throws(Errno) in
+          try Sys.link(file, to: name, in: folder)
         }
       }
     }
@@ -87,7 +87,7 @@ extension MountTree {
         name.description, rule: "links and special files can be made in temp/processing only; " + contents.rule)
     }
     let place = try folder.node.place.child(name)
-    try storage.freeSpace.admit()
+    if !wasDone(caller.request) { try storage.freeSpace.admit() }
     return try storage.gate.changing {
       let isNew = try make(name, folder.descriptor.raw)
       let stat = try Sys.stat(name, in: folder.descriptor)

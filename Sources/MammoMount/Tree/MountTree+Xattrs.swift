@@ -1,3 +1,4 @@
+internal import CLinux
 package import FuseKit
 internal import StorageCore
 package import SystemPackage
@@ -24,10 +25,22 @@ extension MountTree {
       let name = FileName(nulTerminated: name.nulTerminated)
       try checkWritable(name)
       let holder = try holder(node, name)
-      try changing(node, try self.node(node).identity) {
-        try onceOnly(caller.request, .fileExists) { () throws(Errno) in
+      // Without a condition it may be set again.
+      guard flags & lx_XATTR_CREATE != 0 else {
+        return try changing(node, try self.node(node).identity) { () throws(Errno) in
           try Sys.setExtendedAttribute(name, of: holder, to: value, flags: flags)
         }
+      }
+      try journal.once(caller) { isAgain in
+        do throws(Errno) {
+          try changing(node, try self.node(node).identity) { () throws(Errno) in
+            try Sys.setExtendedAttribute(name, of: holder, to: value, flags: flags)
+          }
+        } catch {
+          // With this value it was set by the server that noted that it was about to do so.
+          guard isAgain, error == .fileExists, try Sys.extendedAttribute(name, of: holder) == value else { throw error }
+        }
+        return 0
       }
     }
   }
@@ -51,10 +64,9 @@ extension MountTree {
       let name = FileName(nulTerminated: name.nulTerminated)
       try checkWritable(name)
       let holder = try holder(node, name)
-      try changing(node, try self.node(node).identity) {
-        try onceOnly(caller.request, .noData) { () throws(Errno) in
-          try Sys.removeExtendedAttribute(name, of: holder)
-        }
+      let identity = try self.node(node).identity
+      try once(caller, unlessBefore: .noData) { () throws(Errno) in
+        try changing(node, identity) { () throws(Errno) in try Sys.removeExtendedAttribute(name, of: holder) }
       }
     }
   }

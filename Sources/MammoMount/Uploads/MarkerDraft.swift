@@ -1,3 +1,4 @@
+internal import CLinux
 internal import FuseKit
 internal import Glibc
 internal import StorageCore
@@ -47,23 +48,46 @@ final class MarkerDraft: Sendable {
 
   /// Takes content, but no more than a marker can have.
   func write(at offset: Int64, _ bytes: UnsafeRawBufferPointer) throws -> Int {
-    // A write that comes again, after a server that died of it or not, is refused again.
-    if let failure = state.withLock({ $0.failure }) { throw failure }
-    guard offset <= Int64(CompletionRequest.longestMarker - bytes.count) else {
-      let error = StorageError.badMarker(
-        "a marker holds a path or a JSON object, at most \(CompletionRequest.longestMarker) bytes")
-      die(error)
-      session.refused(error)
-      throw error
-    }
-    do throws(Errno) {
+    try changing(upTo: offset, Int64(bytes.count)) { () throws(Errno) in
       try Sys.writeAll(descriptor, at: offset, bytes)
-      return bytes.count
-    } catch {
-      // Half a marker, or an empty one, is not what was meant.
-      die(.system(error, doing: "writing the marker"))
-      throw error
     }
+    return bytes.count
+  }
+
+  func truncate(to size: Int64) throws {
+    try changing(upTo: size, 0) { () throws(Errno) in try Sys.truncate(descriptor, to: size) }
+  }
+
+  /// The corresponding C function is `fallocate`.
+  func allocate(mode: Int32, offset: Int64, length: Int64) throws {
+    // Space that is set aside, or given back, is no content.
+    if mode & lx_FALLOC_FL_KEEP_SIZE != 0 { throw Errno.notSupported }
+    try changing(upTo: offset, length) { () throws(Errno) in
+      try Sys.allocate(descriptor, mode: mode, offset: offset, length: length)
+    }
+  }
+
+  /// Changes the content. Of a marker of which one change failed nothing more is taken.
+  private func changing(upTo offset: Int64, _ length: Int64, _ change: () throws(Errno) -> Void) throws {
+    // A change that comes again, after a server that died of it or not, is refused again.
+    if let failure = state.withLock({ $0.failure }) { throw failure }
+    let failure: StorageError
+    if offset > Int64(CompletionRequest.longestMarker) || length > Int64(CompletionRequest.longestMarker) - offset {
+      failure = .badMarker("a marker holds a path or a JSON object, at most \(CompletionRequest.longestMarker) bytes")
+    } else {
+      do throws(Errno) {
+        return try change()
+      } catch .notSupported {
+        // Nothing was lost by that: whoever asks goes on without.
+        throw Errno.notSupported
+      } catch {
+        // Half a marker, or an empty one, is not what was meant.
+        failure = .system(error, doing: "writing the marker")
+      }
+    }
+    die(failure)
+    session.refused(failure)
+    throw failure
   }
 
   /// It completes nothing any more.

@@ -128,19 +128,28 @@ extension MountTree {
 
   // MARK: Removing it
 
-  func unlinkMarker(in folder: Folder) throws {
+  func unlinkMarker(in folder: Folder, _ caller: Caller) throws {
+    if wasDone(caller.request) { return }
     let session = try session(of: folder.id)
     if session.isAssembling { throw StorageError.completing("another file") }
     if let record = session.record, (try? Sys.stat(Layout.result, in: folder.descriptor)) != nil {
       record.note(on: folder.descriptor)
       return try storage.gate.changing {
         try storage.names.holding(folder.node.identity) {
-          _ = try storage.losing(
-            Layout.result, in: folder.descriptor.raw, folder.node.identity, from: .temp
-          ) { () throws(Errno) in try Sys.unlink(Layout.result, in: folder.descriptor) }
+          _ = try journal.once(caller) { _ in
+            try storage.losing(
+              Layout.result, in: folder.descriptor.raw, folder.node.identity, from: .temp,
+              before: { [journal] in journal.willRemove($0, caller) }
+            ) { () throws(Errno) in try Sys.unlink(Layout.result, in: folder.descriptor) }
+            return 0
+          }
         }
       }
     }
-    guard markers.kill(for: session.name) else { throw Errno.noSuchFileOrDirectory }
+    if try wasRemoved(Layout.result, in: folder, by: caller) { return }
+    try journal.once(caller) { _ in
+      guard markers.kill(for: session.name) else { throw Errno.noSuchFileOrDirectory }
+      return 0
+    }
   }
 }

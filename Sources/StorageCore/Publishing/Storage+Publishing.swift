@@ -79,11 +79,12 @@ extension Storage {
   ///
   /// The caller holds the folder's lock, and no file's.
   ///
+  /// - Parameter before: told which file it is, just before the change.
   /// - Returns: the file that lost the name, and whether that was its last.
   @discardableResult
   package func losing(
     _ name: FileName, in folder: CInt, _ here: FileIdentity, from account: Account, by loss: NameLoss = .deleted,
-    _ change: () throws(Errno) -> Void
+    before: (FileIdentity) -> Void = { _ in }, _ change: () throws(Errno) -> Void
   ) throws(Errno) -> (file: FileIdentity, isGone: Bool)? {
     let held: SharedDescriptor
     do throws(Errno) {
@@ -97,6 +98,7 @@ extension Storage {
     return try sizes.holding(file) { () throws(Errno) in
       // With the lock, because it may have grown, and because it may have lost its record and with that a second name.
       let found = try Sys.stat(held)
+      before(file)
       try change()
       return (file, try removed(found, held, from: account, in: here, by: loss))
     }

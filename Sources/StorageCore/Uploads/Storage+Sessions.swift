@@ -170,13 +170,15 @@ extension Storage {
 
   /// Removes a file that never got its final name. The caller holds the folder's lock, and no file's.
   package func removePending(
-    _ name: FileName, in folder: FileIdentity, account: Account = .temp, by loss: NameLoss = .deleted
+    _ name: FileName, in folder: FileIdentity, account: Account = .temp, by loss: NameLoss = .deleted,
+    before: (FileIdentity) -> Void = { _ in }
   ) throws(Errno) -> Bool {
     guard let staging = try? staging, let staged = pending.staged(name, in: folder) else { return false }
     let held = SharedDescriptor(try Sys.openPath(staged, in: staging.folder))
     let file = FileIdentity(try Sys.stat(held))
     try sizes.holding(file) { () throws(Errno) in
       let stat = try Sys.stat(held)
+      before(file)
       try staging.discard(staged)
       pending.remove(name, in: folder)
       dropDisplaced(by: staged)
