@@ -235,11 +235,16 @@ public final class Storage: Sendable {
     guard ledger.stats.isCounting else { return }
     counting.change { $0 = true }
     Thread.start("counter") { [self] in
+      var work: (count: Int, first: [FileName]) = (0, [])
       let counter = UsageCounter(
         root: root.descriptor, ledger: ledger, gate: gate,
         openSize: { self.observer?.openSize($0) },
+        foundWork: { work = (work.count + 1, work.count == 0 ? $0 : work.first) },
         isCancelled: { self.stopping.load(ordering: .relaxed) })
-      if counter.run() { ledger.endCounting() }
+      if counter.run() {
+        if work.count > 0 { noteWorkNames(work.count, first: work.first) }
+        ledger.endCounting()
+      }
       counting.change { $0 = false }
     }
   }
