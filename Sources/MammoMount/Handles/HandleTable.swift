@@ -1,4 +1,5 @@
 internal import FuseKit
+internal import Glibc
 internal import StorageCore
 internal import Synchronization
 internal import SystemPackage
@@ -12,6 +13,8 @@ final class HandleTable: Sendable {
     case folder(OpenFolder)
     /// A virtual file as it was when it was opened.
     case snapshot([UInt8])
+    /// `.errors`, by the thread that opened it.
+    case refusals(RefusalReader, opener: pid_t)
     case marker(MarkerDraft)
   }
 
@@ -84,6 +87,20 @@ final class HandleTable: Sendable {
     table.withLock { table in
       table.state.handles.end(slot)
       table.free.append(slot)
+    }
+  }
+
+  /// The reader of `.errors` that a thread has opened last.
+  func refusals(openedBy thread: pid_t) -> RefusalReader? {
+    table.withLock { table in
+      var found: (id: HandleID, reader: RefusalReader)?
+      for (id, entry) in table.handles {
+        guard case .refusals(let reader, thread) = entry.handle, id.rawValue >= found?.id.rawValue ?? 0 else {
+          continue
+        }
+        found = (id, reader)
+      }
+      return found?.reader
     }
   }
 

@@ -11,7 +11,7 @@ extension MountTree {
       switch handles[handle] {
       case .file(let file): try closed(file, caller)
       case .marker(let draft): try closedMarker(draft, node, caller)
-      case .snapshot, .folder, nil: return
+      case .snapshot, .refusals, .folder, nil: return
       }
     }
   }
@@ -21,7 +21,7 @@ extension MountTree {
     guard file.isWriter else { return }
     if let failure = file.state.withLock({ $0.failure }) {
       try book(file.inode)
-      throw failure
+      throw ToldBefore(errno: failure)
     }
     try refuseIfCutShort(file)
     try file.inode.chunk?.settle()
@@ -124,7 +124,7 @@ extension MountTree {
     guard pendingFolder(of: file) == folder, let record = nodes[file.inode.node],
       let staged = storage.pending.staged(record.name, in: folder)
     else { return nil }
-    if let failure = file.inode.booking.withLock({ $0.failure }) { throw failure }
+    if let failure = file.inode.booking.withLock({ $0.failure }) { throw ToldBefore(errno: failure) }
     let size = try bookHeld(file.inode)
     let target = try descriptor(of: record.parent)
     if let chunk = file.inode.chunk, chunk.place != nil {
@@ -153,7 +153,7 @@ extension MountTree {
       // Until then a later server has to know of it.
       releaseMarker(draft, node)
       handles.remove(handle)
-    case .snapshot, .folder, nil: handles.remove(handle)
+    case .snapshot, .refusals, .folder, nil: handles.remove(handle)
     }
   }
 

@@ -34,6 +34,7 @@ extension MountTree {
         let piece = content[Int(offset)...].prefix(buffer.count)
         buffer.copyBytes(from: piece)
         return piece.count
+      case .refusals(let reader, _): return reader.read(at: offset, into: buffer)
       case .folder, nil: throw Errno.badFileDescriptor
       }
     }
@@ -49,7 +50,7 @@ extension MountTree {
         if file.inode.isLost { file.fail(.ioError) }
         return try write(try readable(file), at: offset, bytes, caller)
       case .marker(let draft): return try draft.write(at: offset, bytes)
-      case .snapshot, .folder, nil: throw Errno.badFileDescriptor
+      case .snapshot, .refusals, .folder, nil: throw Errno.badFileDescriptor
       }
     }
   }
@@ -58,7 +59,7 @@ extension MountTree {
     -> Int
   {
     // A writer that goes on after an error must not leave a file that looks whole.
-    if let failure = file.state.withLock({ $0.failure }) { throw failure }
+    if let failure = file.state.withLock({ $0.failure }) { throw ToldBefore(errno: failure) }
     setClosing(file, false)
     try clearPrivileges(file.inode, by: file.descriptor, caller)
     do {
@@ -88,7 +89,7 @@ extension MountTree {
       switch handles[handle] {
       case .file(let file): try synchronize(file, dataOnly: dataOnly)
       case .marker(let draft): try Sys.synchronize(draft.descriptor)
-      case .snapshot: return
+      case .snapshot, .refusals: return
       case .folder, nil: throw Errno.badFileDescriptor
       }
     }
@@ -97,7 +98,7 @@ extension MountTree {
   private func synchronize(_ file: OpenFile, dataOnly: Bool) throws {
     try book(file.inode)
     // What is not whole gets no name.
-    if let failure = file.inode.booking.withLock({ $0.failure }) { throw failure }
+    if let failure = file.inode.booking.withLock({ $0.failure }) { throw ToldBefore(errno: failure) }
     try refuseIfCutShort(file)
     if let chunk = file.inode.chunk { try chunk.synchronize() }
     if try publish(file, durably: true) { return }
@@ -139,6 +140,7 @@ extension MountTree {
         let size: Int64
         switch handles[handle] {
         case .snapshot(let content): size = Int64(content.count)
+        case .refusals(let reader, _): size = reader.size
         case .marker(let draft): size = Int64(try Sys.stat(draft.descriptor).st_size)
         case .file, .folder, nil: throw Errno.badFileDescriptor
         }

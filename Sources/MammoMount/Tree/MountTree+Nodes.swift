@@ -126,7 +126,7 @@ extension MountTree {
     switch handle.flatMap({ handles[$0] }) {
     case .file(let file): file.descriptor
     case .marker(let draft): draft.descriptor
-    case .folder, .snapshot, nil: try reach(id)
+    case .folder, .snapshot, .refusals, nil: try reach(id)
     }
   }
 
