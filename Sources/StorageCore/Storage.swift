@@ -95,6 +95,7 @@ public final class Storage: Sendable {
         SharedDescriptor(try root.openFolder([Layout.privateFolder, Layout.staging]))
       )
     }
+    loadSettings(privateFolder.raw)
     let dataFolder = try StorageError.wrap("opening the folder of uploads") { () throws(Errno) in
       SharedDescriptor(try root.openFolder([Layout.privateFolder, Layout.uploadData]))
     }

@@ -24,10 +24,13 @@ extension MountTree {
         try truncate(node, record, handle, by: target, to: size)
         if caller.user != 0 { try clearPrivileges(node, by: target) }
       }
-      if changes.user != nil || changes.group != nil {
+      let isKept =
+        try record.place == .root
+        && storage.changeTop(mode: changes.mode.map { UInt32($0) & 0o7777 }, user: changes.user, group: changes.group)
+      if !isKept, changes.user != nil || changes.group != nil {
         try Sys.chown(target, changes.user ?? uid_t.max, changes.group ?? gid_t.max)
       }
-      if let mode = changes.mode {
+      if !isKept, let mode = changes.mode {
         // With the file's lock: the storage may be about to put the mode back.
         try storage.sizes.holding(record.identity) { () throws(Errno) in try Sys.chmod(target, mode & 0o7777) }
       }

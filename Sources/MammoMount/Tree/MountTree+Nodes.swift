@@ -157,8 +157,9 @@ extension MountTree {
     switch place {
     // These have one name, whatever records the staging folder keeps of them.
     case .image, .work, .chunk, .sessionWork, .marker: stat.st_nlink = min(stat.st_nlink, 1)
-    case .root, .rootStats, .rootErrors, .area, .user, .year, .month, .userStats, .temp, .uploads, .session,
-      .sessionStats, .workspace, .workspaceEntry:
+    case .root: storage.top?.show(in: &stat)
+    case .rootStats, .rootErrors, .area, .user, .year, .month, .userStats, .temp, .uploads, .session, .sessionStats,
+      .workspace, .workspaceEntry:
       break
     }
     return Attributes(stat: stat, timeout: policy.attributeTimeout(of: place))
