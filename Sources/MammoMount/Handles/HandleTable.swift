@@ -13,8 +13,8 @@ final class HandleTable: Sendable {
     case folder(OpenFolder)
     /// A virtual file as it was when it was opened.
     case snapshot([UInt8])
-    /// `.errors`, by the thread that opened it.
-    case refusals(RefusalReader, opener: pid_t)
+    /// `.errors`, by the thread that opened or read it last; 0 where it was closed since.
+    case refusals(RefusalReader, user: pid_t)
     case marker(MarkerDraft)
   }
 
@@ -90,8 +90,19 @@ final class HandleTable: Sendable {
     }
   }
 
-  /// The reader of `.errors` that a thread has opened last.
-  func refusals(openedBy thread: pid_t) -> RefusalReader? {
+  /// A thread reads `.errors` by a handle, or has closed it (0): its release may be long on the way.
+  func uses(_ id: HandleID, by thread: pid_t) {
+    table.withLock { table in
+      guard let entry = table.handles[id], case .refusals(let reader, let before) = entry.handle, before != thread
+      else {
+        return
+      }
+      table.handles[id] = Entry(handle: .refusals(reader, user: thread), slot: entry.slot)
+    }
+  }
+
+  /// The reader of `.errors` that a thread uses, the youngest of several.
+  func refusals(usedBy thread: pid_t) -> RefusalReader? {
     table.withLock { table in
       var found: (id: HandleID, reader: RefusalReader)?
       for (id, entry) in table.handles {

@@ -11,7 +11,8 @@ extension MountTree {
       switch handles[handle] {
       case .file(let file): try closed(file, caller)
       case .marker(let draft): try closedMarker(draft, node, caller)
-      case .snapshot, .refusals, .folder, nil: return
+      case .refusals: handles.uses(handle, by: 0)
+      case .snapshot, .folder, nil: return
       }
     }
   }

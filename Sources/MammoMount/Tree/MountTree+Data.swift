@@ -34,7 +34,9 @@ extension MountTree {
         let piece = content[Int(offset)...].prefix(buffer.count)
         buffer.copyBytes(from: piece)
         return piece.count
-      case .refusals(let reader, _): return reader.read(at: offset, into: buffer)
+      case .refusals(let reader, let user):
+        if user != caller.process { handles.uses(handle, by: caller.process) }
+        return reader.read(at: offset, into: buffer)
       case .folder, nil: throw Errno.badFileDescriptor
       }
     }

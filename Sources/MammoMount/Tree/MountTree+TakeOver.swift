@@ -66,7 +66,7 @@ extension MountTree {
       let handle: HandleTable.Handle =
         switch file.place {
         case .marker: .snapshot(try markerContent(file))
-        case .rootErrors: .refusals(RefusalReader(storage.refusals), opener: record.opener)
+        case .rootErrors: .refusals(RefusalReader(storage.refusals), user: record.opener)
         default: .snapshot(try virtualContent(file))
         }
       handles.adopt(handle, id, in: slot)

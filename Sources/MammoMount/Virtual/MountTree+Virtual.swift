@@ -37,13 +37,16 @@ extension MountTree {
     record.opener = caller.process
     let reader = RefusalReader(storage.refusals)
     return OpenedFile(
-      handle: handles.insert(.refusals(reader, opener: caller.process), record), service: .direct, skipsFlush: true)
+      handle: handles.insert(.refusals(reader, user: caller.process), record), service: .direct, skipsFlush: false)
   }
 
   /// Bytes of `.errors` for a caller. The kernel does not say by which descriptor it is asked; whoever has it open is told
   /// of what he reads there, since he may wait for it to grow.
   private func refusalsSize(_ caller: Caller?) -> Int {
-    guard let caller, let reader = handles.refusals(openedBy: caller.process) else { return storage.refusals.size }
+    // One of another PID namespace has no number.
+    guard let caller, caller.process != 0, let reader = handles.refusals(usedBy: caller.process) else {
+      return storage.refusals.size
+    }
     return Int(reader.size)
   }
 
