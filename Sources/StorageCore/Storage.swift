@@ -107,6 +107,7 @@ public final class Storage: Sendable {
       )
     }
     if !isReadOnly { SetAside.putBack(in: root, refusals) }
+    loadSettings(privateFolder.raw)
     let dataFolder = try StorageError.wrap("opening the folder of uploads") { () throws(Errno) in
       SharedDescriptor(try root.openFolder([Layout.privateFolder, Layout.uploadData]))
     }
@@ -308,11 +309,16 @@ public final class Storage: Sendable {
   }
 
   private func count() {
+    var work: (count: Int, first: [FileName]) = (0, [])
     let counter = UsageCounter(
       root: root.descriptor, ledger: ledger, gate: gate,
       openSize: { self.observer?.openSize($0) },
+      foundWork: { work = (work.count + 1, work.count == 0 ? $0 : work.first) },
       isCancelled: { self.stopping.load(ordering: .relaxed) })
-    if counter.run() { ledger.endCounting() }
+    if counter.run() {
+      if work.count > 0 { noteWorkNames(work.count, first: work.first) }
+      ledger.endCounting()
+    }
     counting.change { $0 = false }
   }
 }

@@ -14,7 +14,8 @@ struct Mammofs: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Mount.self, Unmount.self, Upgrade.self, Stats.self, HasSpace.self, Cleanup.self, Verify.self, Upload.self,
+      Init.self, Mount.self, Unmount.self, Upgrade.self, Stats.self, HasSpace.self, Cleanup.self, Verify.self,
+      Upload.self,
     ])
 
   static func main() {

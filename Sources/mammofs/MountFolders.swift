@@ -45,7 +45,7 @@ struct MountFolders {
     try checkPlaces()
     // What a dead mount hides can be looked at once that is cleared.
     if MountPoint.dead(holding: self.mountPoint) == nil { try checkEmpty() }
-    try checkGuard(newRoot)
+    try Self.checkGuard(self.root, newRoot)
   }
 
   /// Clears a dead mount, and makes what is missing.
@@ -113,7 +113,7 @@ struct MountFolders {
   }
 
   /// No store begins where another one should be.
-  private func checkGuard(_ newRoot: NewRoot) throws {
+  private static func checkGuard(_ root: String, _ newRoot: NewRoot) throws {
     let found = try Failure.explaining("look into the storage root \(root)") { () throws(Errno) in
       try RootGuard(ofRoot: root)
     }
@@ -133,14 +133,25 @@ struct MountFolders {
     }
   }
 
+  /// What a storage root has to be, mounted or not. Changes nothing.
+  static func checkRoot(_ root: String, _ newRoot: NewRoot) throws {
+    try check(root, what: "storage root")
+    try checkOutside(root, MountPoint.all())
+    try checkGuard(root, newRoot)
+  }
+
+  private static func checkOutside(_ root: String, _ mounts: [MountPoint]) throws {
+    if let mount = mounts.last(where: { MountPoint.isPath(root, in: $0.path) }) {
+      throw Failure("the storage root \(root) lies in the mammofs mount at \(mount.path); its own is \(mount.root)")
+    }
+  }
+
   private func checkPlaces() throws {
     if MountPoint.isPath(root, in: mountPoint) {
       throw Failure("the storage root \(root) would be hidden by its own mount at \(mountPoint); choose another place")
     }
     let mounts = MountPoint.all()
-    if let mount = mounts.last(where: { MountPoint.isPath(root, in: $0.path) }) {
-      throw Failure("the storage root \(root) lies in the mammofs mount at \(mount.path); its own is \(mount.root)")
-    }
+    try Self.checkOutside(root, mounts)
     let holder = mounts.first { MountPoint.isPath(mountPoint, in: $0.root) && $0.isItsRoots }?.root
     if let root = MountPoint.isPath(mountPoint, in: root) ? root : holder {
       throw Failure("the mount point \(mountPoint) is inside the storage root \(root); choose another place")

@@ -25,7 +25,8 @@ enum Names {
       expect(String(validating: name.bytes, as: UTF8.self) != nil, "\(path)")
     }
     if case .image(let area) = path.place {
-      expect(path.names.count == 5 && path.names[0] == area.folderName && !path.fileName.isHidden, "\(path)")
+      expect(
+        path.names.count == 5 && path.names[0] == area.folderName && !NameRules.isWorkName(path.fileName), "\(path)")
     }
   }
 }

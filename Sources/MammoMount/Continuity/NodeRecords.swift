@@ -229,6 +229,10 @@ struct NodeRecords: @unchecked Sendable {
     if cellCount.pointee > 0 { cells.free = (1...UInt32(cellCount.pointee)).filter { !taken.contains($0) } }
     apply(&cells)
     for slot in 1..<max(1, count) where isUsed(slot) {
+      // A server of another version may have taken the name for an image's.
+      if let place = Place(code: self[slot].place), case .image(let area) = place, NameRules.isWorkName(name(slot)) {
+        self[slot].place = Place.work(area).code
+      }
       let parent = NodeID(rawValue: self[slot].parent).slot
       if isUsed(parent) { self[parent].children += 1 }
     }

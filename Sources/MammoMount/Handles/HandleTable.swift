@@ -1,4 +1,5 @@
 internal import FuseKit
+internal import Glibc
 internal import StorageCore
 internal import Synchronization
 internal import SystemPackage
@@ -12,6 +13,8 @@ final class HandleTable: Sendable {
     case folder(OpenFolder)
     /// A virtual file as it was when it was opened.
     case snapshot([UInt8])
+    /// `.errors`, by the thread that opened or read it last; 0 where it was closed since.
+    case refusals(RefusalReader, user: pid_t)
     case marker(MarkerDraft)
   }
 
@@ -92,6 +95,31 @@ final class HandleTable: Sendable {
       if let failure { table.lost[HandleID(rawValue: records[slot].id)] = failure }
       table.state.handles.end(slot)
       table.free.append(slot)
+    }
+  }
+
+  /// A thread reads `.errors` by a handle, or has closed it (0): its release may be long on the way.
+  func uses(_ id: HandleID, by thread: pid_t) {
+    table.withLock { table in
+      guard let entry = table.handles[id], case .refusals(let reader, let before) = entry.handle, before != thread
+      else {
+        return
+      }
+      table.handles[id] = Entry(handle: .refusals(reader, user: thread), slot: entry.slot)
+    }
+  }
+
+  /// The reader of `.errors` that a thread uses, the youngest of several.
+  func refusals(usedBy thread: pid_t) -> RefusalReader? {
+    table.withLock { table in
+      var found: (id: HandleID, reader: RefusalReader)?
+      for (id, entry) in table.handles {
+        guard case .refusals(let reader, thread) = entry.handle, id.rawValue >= found?.id.rawValue ?? 0 else {
+          continue
+        }
+        found = (id, reader)
+      }
+      return found?.reader
     }
   }
 

@@ -24,12 +24,15 @@ extension MountTree {
         try truncate(node, record, handle, by: target, to: size)
         if caller.user != 0 { try clearPrivileges(node, by: target) }
       }
+      let isKept =
+        try record.place == .root
+        && storage.changeTop(mode: changes.mode.map { UInt32($0) & 0o7777 }, user: changes.user, group: changes.group)
       // With the file's lock: the storage may be about to put the mode back.
       try changing(node, record.identity) { () throws(Errno) in
-        if changes.user != nil || changes.group != nil {
+        if !isKept, changes.user != nil || changes.group != nil {
           try Sys.chown(target, changes.user ?? uid_t.max, changes.group ?? gid_t.max)
         }
-        if let mode = changes.mode { try Sys.chmod(target, mode & 0o7777) }
+        if !isKept, let mode = changes.mode { try Sys.chmod(target, mode & 0o7777) }
         if changes.accessed != nil || changes.modified != nil {
           try Sys.setTimes(target, Self.time(changes.accessed), Self.time(changes.modified))
         }

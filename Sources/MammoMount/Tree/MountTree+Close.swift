@@ -11,6 +11,7 @@ extension MountTree {
       switch handles[handle] {
       case .file(let file): try closed(file, caller)
       case .marker(let draft): try closedMarker(draft, node, caller)
+      case .refusals: handles.uses(handle, by: 0)
       case .snapshot, .folder: return
       case nil: if let failure = handles.failure(ofLost: handle) { throw failure }
       }
@@ -23,7 +24,7 @@ extension MountTree {
     defer { tellTimes(file) }
     if file.state.withLock({ $0.hasFailed }), let failure = failure(of: file) {
       try book(file.inode)
-      throw failure
+      throw ToldBefore(errno: failure)
     }
     try refuseIfCutShort(file)
     try file.inode.chunk?.settle()
@@ -139,7 +140,7 @@ extension MountTree {
     guard pendingFolder(of: file) == folder, let record = nodes[file.inode.node],
       let staged = storage.pending.staged(record.name, in: folder)
     else { return nil }
-    if let failure = file.inode.booking.withLock({ $0.failure }) { throw failure }
+    if let failure = file.inode.booking.withLock({ $0.failure }) { throw ToldBefore(errno: failure) }
     let size = try bookHeld(file.inode)
     let target = try descriptor(of: record.parent)
     if let chunk = file.inode.chunk, chunk.place != nil {
@@ -170,7 +171,7 @@ extension MountTree {
       // Until then a later server has to know of it.
       releaseMarker(draft, node)
       handles.remove(handle)
-    case .snapshot, .folder, nil: handles.remove(handle)
+    case .snapshot, .refusals, .folder, nil: handles.remove(handle)
     }
   }
 

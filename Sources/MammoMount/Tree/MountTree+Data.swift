@@ -34,6 +34,9 @@ extension MountTree {
         let piece = content[Int(offset)...].prefix(buffer.count)
         buffer.copyBytes(from: piece)
         return piece.count
+      case .refusals(let reader, let user):
+        if user != caller.process { handles.uses(handle, by: caller.process) }
+        return reader.read(at: offset, into: buffer)
       case .folder, nil: throw Errno.badFileDescriptor
       }
     }
@@ -49,7 +52,7 @@ extension MountTree {
         if file.inode.isLost { file.fail(.ioError) }
         return try write(try readable(file), at: offset, bytes, caller)
       case .marker(let draft): return try draft.write(at: offset, bytes)
-      case .snapshot, .folder, nil: throw Errno.badFileDescriptor
+      case .snapshot, .refusals, .folder, nil: throw Errno.badFileDescriptor
       }
     }
   }
@@ -104,7 +107,7 @@ extension MountTree {
       switch handles[handle] {
       case .file(let file): try synchronize(file, dataOnly: dataOnly)
       case .marker(let draft): try Sys.synchronize(draft.descriptor)
-      case .snapshot: return
+      case .snapshot, .refusals: return
       case .folder, nil: throw Errno.badFileDescriptor
       }
     }
@@ -114,7 +117,7 @@ extension MountTree {
     try book(file.inode)
     tellTimes(file)
     // What is not whole gets no name.
-    if let failure = failure(of: file) { throw failure }
+    if let failure = failure(of: file) { throw ToldBefore(errno: failure) }
     try refuseIfCutShort(file)
     if let chunk = file.inode.chunk { try chunk.synchronize() }
     if try publish(file, durably: true) { return }
@@ -168,6 +171,7 @@ extension MountTree {
         let size: Int64
         switch handles[handle] {
         case .snapshot(let content): size = Int64(content.count)
+        case .refusals(let reader, _): size = reader.size
         case .marker(let draft): size = Int64(try Sys.stat(draft.descriptor).st_size)
         case .file, .folder, nil: throw Errno.badFileDescriptor
         }

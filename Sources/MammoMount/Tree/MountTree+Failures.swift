@@ -4,6 +4,11 @@ internal import Logging
 internal import StorageCore
 internal import SystemPackage
 
+/// A write that failed is told again to whoever tries once more, synchronises or closes: `.errors` has its line.
+struct ToldBefore: Error {
+  let errno: Errno
+}
+
 /// How a request's failure becomes an errno and, where a user needs to know more, a line in `.errors`.
 extension MountTree {
   /// Runs a request.
@@ -16,6 +21,8 @@ extension MountTree {
   ) throws(Errno) -> Result {
     do {
       return try body()
+    } catch let error as ToldBefore {
+      throw error.errno
     } catch let error as Errno {
       note(error, operation, node, name)
       throw error
@@ -61,6 +68,7 @@ extension MountTree {
   /// Notes what went wrong where no caller waits for it.
   func noteUnattended(_ error: any Error, _ operation: StaticString, _ node: NodeID) {
     switch error {
+    case is ToldBefore: return
     case let error as StorageError: note(error, operation, node, nil)
     case let error as Errno: note(.system(error, doing: "the storage root refused"), operation, node, nil)
     default: note(.system(.ioError, doing: "\(error)"), operation, node, nil)

@@ -40,7 +40,7 @@ extension MountTree {
   ) throws(Errno) -> Attributes {
     try answering("stat", node) {
       let record = try self.node(node)
-      if record.place.isVirtual { return try virtualAttributes(record) }
+      if record.place.isVirtual { return try virtualAttributes(record, caller) }
       if record.place == .marker { return try markerAttributes(record, handle) }
       if case .file(let file)? = handle.flatMap({ handles[$0] }) {
         return attributes(try Sys.stat(file.descriptor), of: record.place, node)

@@ -14,6 +14,22 @@ extension MountTree {
           ".complete", rule: "a marker is opened and written, or written under a name with a dot and renamed")
       }
     }
+    var entry: Entry?
+    try journal.once(caller) { isAgain throws(Errno) in
+      do throws(Errno) {
+        entry = try makeAndClose(name, in: parent, mode: mode, caller)
+      } catch {
+        // An earlier server has made it.
+        guard isAgain, error == .fileExists else { throw error }
+      }
+      return 0
+    }
+    return if let entry { entry } else { try lookup(name, in: parent, caller) }
+  }
+
+  private func makeAndClose(
+    _ name: EntryName, in parent: NodeID, mode: mode_t, _ caller: Caller
+  ) throws(Errno) -> Entry {
     let (entry, opened) = try create(name, in: parent, mode: mode, flags: O_WRONLY | O_CREAT | O_EXCL, caller)
     guard let node = entry.node else { throw .staleNFSFileHandle }
     try answering("mknod", node) {

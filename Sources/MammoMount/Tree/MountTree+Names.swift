@@ -16,18 +16,21 @@ extension MountTree {
       if !wasDone(caller.request) { try storage.freeSpace.admit() }
       return try storage.gate.changing {
         let isWorkspace = place == .workspaceEntry
+        let folderMode = storage.folderMode
         let group = try Root.inheritedGroup(of: folder.descriptor.raw) ?? caller.group
         try holding(isNoted(place) ? folder.node.identity : nil) {
           try once(caller, unlessBefore: .fileExists) { () throws(Errno) in
             try Sys.makeFolder(
-              name, in: folder.descriptor, mode: isWorkspace ? mode & 0o7777 : mode_t(Layout.folderMode))
+              name, in: folder.descriptor, mode: isWorkspace ? mode & 0o7777 : mode_t(folderMode))
           } then: {
             if caller.user != process.user || group != process.group {
-              do throws(Errno) {
+              try orRemove(name, in: folder) { () throws(Errno) in
                 try Sys.chown(name, in: folder.descriptor, caller.user, group)
-              } catch {
-                try Sys.removeFolder(name, in: folder.descriptor)
-                throw error
+              }
+            }
+            if !isWorkspace {
+              try orRemove(name, in: folder) { () throws(Errno) in
+                try Root.complete(folderMode, of: name, in: folder.descriptor.raw)
               }
             }
             storage.ledger.folderMoved()
@@ -42,6 +45,16 @@ extension MountTree {
         }
         return entry(name, in: folder, place, try Sys.stat(name, in: folder.descriptor))
       }
+    }
+  }
+
+  /// What a new folder needs; without it the folder goes again.
+  private func orRemove(_ name: FileName, in folder: Folder, _ body: () throws(Errno) -> Void) throws(Errno) {
+    do throws(Errno) {
+      try body()
+    } catch {
+      try Sys.removeFolder(name, in: folder.descriptor)
+      throw error
     }
   }
 

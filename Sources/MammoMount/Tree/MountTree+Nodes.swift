@@ -126,7 +126,7 @@ extension MountTree {
     switch handle.flatMap({ handles[$0] }) {
     case .file(let file): file.descriptor
     case .marker(let draft): draft.descriptor
-    case .folder, .snapshot, nil: try reach(id)
+    case .folder, .snapshot, .refusals, nil: try reach(id)
     }
   }
 
@@ -164,8 +164,9 @@ extension MountTree {
       if isChunk(place) { stat.st_blocks = max(stat.st_blocks, (stat.st_size + 511) / 512) }
     // The times of the folder change when a file gets its name, of which the kernel is not told.
     case .month: if !storage.pending.isEmpty(FileIdentity(stat)) { timeout = 0 }
-    case .root, .rootStats, .rootErrors, .area, .user, .year, .userStats, .temp, .uploads, .session, .sessionStats,
-      .marker, .workspace, .workspaceEntry:
+    case .root: storage.top?.show(in: &stat)
+    case .rootStats, .rootErrors, .area, .user, .year, .userStats, .temp, .uploads, .session, .sessionStats, .marker,
+      .workspace, .workspaceEntry:
       break
     }
     return Attributes(stat: stat, timeout: timeout)

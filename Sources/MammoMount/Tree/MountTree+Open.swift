@@ -13,7 +13,10 @@ extension MountTree {
       if let opened = try openedBefore(node, record, flags: flags, caller) { return opened }
       let isWriting = flags & O_ACCMODE != O_RDONLY
       switch record.place {
-      case .rootStats, .rootErrors, .userStats, .sessionStats:
+      case .rootErrors:
+        guard !isWriting, flags & O_TRUNC == 0 else { throw StorageError.readOnly(record.name.description) }
+        return openRefusals(node, caller)
+      case .rootStats, .userStats, .sessionStats:
         guard !isWriting, flags & O_TRUNC == 0 else { throw StorageError.readOnly(record.name.description) }
         return OpenedFile(
           handle: handles.insert(

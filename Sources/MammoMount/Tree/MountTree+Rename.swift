@@ -114,14 +114,20 @@ extension MountTree {
   /// What may be renamed to where.
   func checkPlaces(_ source: Side, _ stat: stat, _ target: Side) throws(StorageError) {
     switch (source.place, target.place) {
-    case (.user, _), (.year, _), (.month, _), (_, .user), (_, .year), (_, .month):
-      guard source.place == target.place else {
-        throw .notHere(
-          target.name.description, rule: "user, year and month folders are renamed within their level only")
+    case (.user, _), (.year, _), (.month, _), (.session, _), (_, .user), (_, .year), (_, .month), (_, .session):
+      guard source.place != target.place || source.place == .session else { return }
+      if source.place.canBeCopied(to: target.place) {
+        throw .crossesPlaces(rule: "a folder is renamed within its tree only; copy this one")
       }
-    case (.session, _), (_, .session):
-      throw .notHere(target.name.description, rule: "a session keeps its name; make a new one with mkdir")
+      if source.place == .session || target.place == .session {
+        throw .notHere(target.name.description, rule: "a session keeps its name; make a new one with mkdir")
+      }
+      throw .notHere(
+        target.name.description, rule: "user, year and month folders are renamed within their level only")
     case (.chunk, _), (.sessionWork, _), (_, .chunk), (_, .sessionWork), (_, .marker):
+      guard stat.isRegularFile else {
+        throw .notHere(target.name.description, rule: "a session holds regular files only")
+      }
       guard source.folder.id == target.folder.id else {
         throw .crossesPlaces(rule: "files of a session are renamed within the session only; copy this one")
       }

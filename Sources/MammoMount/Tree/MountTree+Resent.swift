@@ -44,6 +44,7 @@ extension MountTree {
       try finishOpening(node, file, id, by: file.descriptor, flags: flags, caller)
       return OpenedFile(
         handle: id, service: dataPath.service(of: file.inode, isWriter: file.isWriter), skipsFlush: !file.isWriter)
+    case .refusals: return OpenedFile(handle: id, service: .direct, skipsFlush: false)
     case .snapshot: return OpenedFile(handle: id, service: .direct, skipsFlush: true)
     case .marker: return OpenedFile(handle: id, service: .direct)
     case .folder: return nil

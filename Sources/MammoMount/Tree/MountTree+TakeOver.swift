@@ -82,9 +82,13 @@ extension MountTree {
     case .snapshot:
       // As it is now: what it was is gone.
       let file = try self.node(node)
-      let content =
-        if file.place == .marker { try markerContent(file) } else { try virtualContent(file) }
-      handles.adopt(.snapshot(content), id, in: slot)
+      let handle: HandleTable.Handle =
+        switch file.place {
+        case .marker: .snapshot(try markerContent(file))
+        case .rootErrors: .refusals(RefusalReader(storage.refusals), user: record.opener)
+        default: .snapshot(try virtualContent(file))
+        }
+      handles.adopt(handle, id, in: slot)
     case .marker: try adoptDraft(record, node, id, in: slot, staged)
     case nil: throw Errno.badFileDescriptor
     }

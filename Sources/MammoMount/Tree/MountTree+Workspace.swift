@@ -29,7 +29,13 @@ extension MountTree {
     _ name: EntryName, in parent: NodeID, to target: [UInt8], _ caller: Caller
   ) throws(Errno) -> Entry {
     try answering("symlink", parent, name) {
-      try inWorkspace(name, parent, caller) { name, folder in
+      // Emacs tells others so what it edits, and does without where it cannot: nothing that somebody has to know.
+      if case .files = try node(parent).place.contents.takes,
+        FileName(nulTerminated: name.nulTerminated).hasPrefix(".#")
+      {
+        throw Errno.notPermitted
+      }
+      return try inWorkspace(name, parent, caller) { name, folder in
         try once(caller, unlessBefore: .fileExists) { () throws(Errno) in
           try Sys.makeSymbolicLink(name, in: folder, to: FileName(bytes: target))
         } then: {
@@ -55,6 +61,9 @@ extension MountTree {
     try answering("link", parent, name) {
       let record = try self.node(node)
       guard !record.place.isVirtual else { throw StorageError.reserved(record.name.description) }
+      if try isTriedBeforeRename(record.place, FileName(nulTerminated: name.nulTerminated), in: parent) {
+        throw Errno.notPermitted
+      }
       // Not for what is refused anyway: a finished session's marker is not to be reached.
       let file = record.place == .workspaceEntry ? try reach(node) : nil
       return try inWorkspace(name, parent, caller) { name, folder in
@@ -66,6 +75,17 @@ extension MountTree {
           try Sys.link(file, to: name, in: folder)
         }
       }
+    }
+  }
+
+  /// Whether a link is what servers of sftp try before they rename. They do without, and nobody has to know.
+  private func isTriedBeforeRename(_ source: Place, _ name: FileName, in parent: NodeID) throws -> Bool {
+    guard let target = try? node(parent).place.child(name) else { return false }
+    switch (source, target) {
+    case (.image, .image), (.work, .image), (.image, .work), (.work, .work), (.sessionWork, .chunk),
+      (.sessionWork, .sessionWork), (.sessionWork, .marker):
+      return true
+    default: return false
     }
   }
 

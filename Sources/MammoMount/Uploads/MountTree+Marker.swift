@@ -35,7 +35,7 @@ extension MountTree {
     switch handle.flatMap({ handles[$0] }) {
     case .marker(let draft)?: return draft.descriptor
     case .file(let file)?: return file.descriptor
-    case .folder, .snapshot, nil: break
+    case .folder, .snapshot, .refusals, nil: break
     }
     let session = try session(of: record.parent)
     let folder = try descriptor(of: record.parent)

@@ -31,8 +31,27 @@ extension MountTree {
       node: nodes.reference(record), attributes: attributes, timeout: policy.entryTimeout(in: folder.node.place))
   }
 
-  func virtualAttributes(_ record: Node) throws -> Attributes {
-    let size = record.place == .rootErrors ? storage.refusals.size : try virtualContent(record).count
+  /// Opens `.errors`.
+  func openRefusals(_ node: NodeID, _ caller: Caller) -> OpenedFile {
+    var record = HandleRecord(.snapshot, node: node, request: caller.request, descriptor: -1)
+    record.opener = caller.process
+    let reader = RefusalReader(storage.refusals)
+    return OpenedFile(
+      handle: handles.insert(.refusals(reader, user: caller.process), record), service: .direct, skipsFlush: false)
+  }
+
+  /// Bytes of `.errors` for a caller. The kernel does not say by which descriptor it is asked; whoever has it open is told
+  /// of what he reads there, since he may wait for it to grow.
+  private func refusalsSize(_ caller: Caller?) -> Int {
+    // One of another PID namespace has no number.
+    guard let caller, caller.process != 0, let reader = handles.refusals(usedBy: caller.process) else {
+      return storage.refusals.size
+    }
+    return Int(reader.size)
+  }
+
+  func virtualAttributes(_ record: Node, _ caller: Caller? = nil) throws -> Attributes {
+    let size = record.place == .rootErrors ? refusalsSize(caller) : try virtualContent(record).count
     var now = timespec()
     clock_gettime(CLOCK_REALTIME, &now)
     // As whoever owns the folder: who may enter it may read what is told of it.

@@ -63,7 +63,7 @@ struct Sweep {
 
   private func sweepPending(_ report: inout CleanupReport) {
     guard let staging = try? storage.staging else { return }
-    for (key, staged) in storage.pending.everything where key.name.isHidden {
+    for (key, staged) in storage.pending.everything where NameRules.isWorkName(key.name) {
       guard let stat = try? Sys.stat(staged, in: staging.folder), isIdle(stat), !isOpen(stat) else { continue }
       if !dryRun {
         let gone = attempt(key.name.description, &report) { () throws(Errno) in

@@ -98,7 +98,7 @@ extension Storage {
     let (year, month) = Clock.yearAndMonth(at: Clock.now())
     let path = try StoragePath(area, userID: userID, year: year, month: month, fileName: fileName)
     guard case .image = path.place else {
-      throw .badName(fileName, rule: "an image's name does not start with a dot")
+      throw .badName(fileName, rule: NameRules.noWorkName(path.fileName))
     }
     try writeStaged(origin: path.description, fill) { staged, descriptor throws(StorageError) in
       let late = try publish(staged, descriptor, as: path, overwriting: overwriting, owner: .ofThisProcess)

@@ -34,8 +34,9 @@ extension Storage {
   func check(_ credentials: Credentials, for path: StoragePath) throws(StorageError) {
     let mayWrite: Bool = try StorageError.wrap("looking at \(path)") { () throws(Errno) in
       var folder = try root.openFolder([])
-      for name in path.folder {
-        let stat = try Sys.stat(folder)
+      for (depth, name) in path.folder.enumerated() {
+        var stat = try Sys.stat(folder)
+        if depth == 0 { root.settings.top?.show(in: &stat) }
         guard credentials.may(1, stat) else { return false }
         do throws(Errno) {
           folder = try Sys.openFolder(name, in: folder)

@@ -6,7 +6,7 @@ package enum Layout {
     [privateFolder], [privateFolder, staging], [privateFolder, uploadData],
   ]
 
-  /// Mode of every folder of the documented tree.
+  /// Mode of every folder of the documented tree, where nothing else was asked for.
   package static let folderMode: UInt32 = 0o750
   /// Mode of files that the service makes by itself.
   package static let fileMode: UInt32 = 0o640
@@ -25,6 +25,8 @@ package enum Layout {
   static let keep: FileName = ".keep"
   /// Locked by whoever has the storage root in use; says who.
   package static let lock: FileName = "lock"
+  /// What the store was asked to be; see ``StoreSettings``.
+  package static let settings: FileName = "settings.json"
   /// Usage figures, there only after a clean stop.
   package static let usage: FileName = "usage.json"
   /// What the file system below can do; see ``RootAbilities``.

@@ -22,7 +22,7 @@ public enum Place: Hashable, Sendable {
   case month(Area)
   /// An image, or a thumbnail.
   case image(Area)
-  /// A copying tool's temporary file in a month folder.
+  /// A copying tool's temporary file in a month folder; see ``NameRules/isWorkName(_:)``.
   case work(Area)
   /// `images/user-ID/.stats`
   case userStats
@@ -76,7 +76,7 @@ public enum Place: Hashable, Sendable {
       }
       return .month(area)
     case .month(let area):
-      if name.isHidden { return .work(area) }
+      if NameRules.isWorkName(name) { return .work(area) }
       guard area == .images || NameRules.isThumbnail(name) else {
         throw .badName(name.description, rule: "a thumbnail is named ID_thumb.jpg, not '\(name)'")
       }
@@ -99,7 +99,7 @@ public enum Place: Hashable, Sendable {
     case .session:
       if name == ".complete" { return .marker }
       if name == ".stats" { return .sessionStats }
-      if name.isHidden { return .sessionWork }
+      if NameRules.isWorkName(name) { return .sessionWork }
       _ = try ChunkIndex(name)
       return .chunk
     case .workspace, .workspaceEntry:

@@ -1,4 +1,5 @@
 package import Glibc
+internal import Synchronization
 package import SystemPackage
 
 /// Who a new file or folder belongs to.
@@ -18,6 +19,14 @@ public struct Owner: Hashable, Sendable {
 /// The storage root, held open: every path starts from this descriptor.
 package final class Root: Sendable {
   private let shared: SharedDescriptor
+  private let kept = Mutex(StoreSettings())
+
+  /// What the store was asked to be, once that was read.
+  package internal(set) var settings: StoreSettings {
+    get { kept.withLock { $0 } }
+    set { kept.withLock { $0 = newValue } }
+  }
+
   package var descriptor: CInt { shared.raw }
 
   package init(_ descriptor: consuming Descriptor) { shared = SharedDescriptor(descriptor) }
@@ -53,28 +62,40 @@ package final class Root: Sendable {
     _ names: [FileName], owner: Owner?, made: (Int) -> Void = { _ in }
   ) throws(Errno) -> Descriptor {
     var folder = try Sys.reopen(descriptor, O_RDONLY | O_DIRECTORY)
+    let mode = names.starts(with: Layout.workspacePath) ? Layout.folderMode : settings.folderMode
     for (depth, name) in names.enumerated() {
-      if try Self.makeFolder(name, in: folder.raw, owner: owner) { made(depth) }
+      if try Self.makeFolder(name, in: folder.raw, owner: owner, mode: mode) { made(depth) }
       folder = try Sys.openFolder(name, in: folder)
     }
     return folder
   }
 
-  /// Makes one folder with the documented mode; false where it is there already.
-  static func makeFolder(_ name: FileName, in parent: CInt, owner: Owner?) throws(Errno) -> Bool {
+  /// Makes one folder; false where it is there already.
+  static func makeFolder(
+    _ name: FileName, in parent: CInt, owner: Owner?, mode: UInt32 = Layout.folderMode
+  ) throws(Errno) -> Bool {
     do throws(Errno) {
-      try Sys.makeFolder(name, in: parent, mode: mode_t(Layout.folderMode))
+      try Sys.makeFolder(name, in: parent, mode: mode_t(mode))
     } catch .fileExists {
       return false
     }
-    guard let owner else { return true }
     do throws(Errno) {
-      try own(name, in: parent, owner)
+      if let owner { try own(name, in: parent, owner) }
+      try complete(mode, of: name, in: parent)
     } catch {
       try Sys.removeFolder(name, in: parent)
       throw error
     }
     return true
+  }
+
+  /// Gives a new folder the bits of its mode that mkdir(2) leaves out; one that it has from the folder above stays.
+  package static func complete(_ mode: UInt32, of name: FileName, in parent: CInt) throws(Errno) {
+    guard mode != Layout.folderMode else { return }
+    let folder = try Sys.openFolder(name, in: parent)
+    let there = try Sys.stat(folder).st_mode & 0o7777
+    let wanted = mode_t(mode) | (there & S_ISGID)
+    if there != wanted { try Sys.chmod(folder, wanted) }
   }
 
   /// Gives a new name to its owner; a set-group-ID folder hands down its group.

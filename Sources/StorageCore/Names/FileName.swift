@@ -29,7 +29,7 @@ public struct FileName: Hashable, Sendable, CustomStringConvertible, Expressible
   /// For people: bytes that are no UTF-8 show as replacement characters.
   public var description: String { String(decoding: bytes, as: UTF8.self) }
 
-  /// Whether it starts with a dot, as the temporary names of copying tools do.
+  /// Whether it starts with a dot.
   public var isHidden: Bool { nulTerminated.first == UInt8(ascii: ".") }
 
   /// `.` or `..`.

@@ -15,6 +15,7 @@ extension Storage {
   ) throws(StorageError) {
     let staging = try staging
     guard let staged = pending.staged(name, in: folder) else { return }
+    let failure = pending.failure(staged) ?? .ioError
     try StorageError.wrap("putting away what there is of \(path)") { () throws(Errno) in
       let stat = try Sys.stat(staged, in: staging.folder)
       defer { restore(by: staged, as: name, in: folder, account, path) }
@@ -26,7 +27,7 @@ extension Storage {
         _ = try removePending(name, in: folder, account: account, by: .cutOff)
         observer?.changed(name, in: folder)
         refusals.add(
-          operation: "close", path: path, errno: .ioError, advice: "could not be written and was removed; send it again"
+          operation: "close", path: path, errno: failure, advice: "could not be written and was removed; send it again"
         )
         return
       }
@@ -45,7 +46,7 @@ extension Storage {
         return recovered.advice
       }
       observer?.changed(name, in: folder)
-      refusals.add(operation: "close", path: path, errno: .ioError, advice: advice)
+      refusals.add(operation: "close", path: path, errno: failure, advice: advice)
     }
   }
 

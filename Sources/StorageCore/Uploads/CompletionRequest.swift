@@ -62,7 +62,7 @@ public struct CompletionRequest: Hashable, Sendable {
       let path = try Self.marking {
         () throws(StorageError) in try StoragePath(.images, userID: userID, year: 2000, month: 1, fileName: fileName)
       }
-      guard case .image = path.place else { throw .badTarget("an image's name does not start with a dot") }
+      guard case .image = path.place else { throw .badTarget(NameRules.noWorkName(path.fileName)) }
       self.init(.filed(userID: userID, fileName: fileName))
     } else {
       throw .badMarker("the marker's JSON needs path, or userId and imageId (and extension)")
@@ -114,8 +114,9 @@ public struct CompletionRequest: Hashable, Sendable {
     let path = try marking { () throws(StorageError) in try StoragePath(parsing: text) }
     switch path.place {
     case .image, .workspaceEntry: return path
-    case .root, .rootStats, .rootErrors, .area, .user, .year, .month, .work, .userStats, .temp, .uploads, .session,
-      .chunk, .sessionWork, .marker, .sessionStats, .workspace:
+    case .work: throw .badTarget(NameRules.noWorkName(path.fileName))
+    case .root, .rootStats, .rootErrors, .area, .user, .year, .month, .userStats, .temp, .uploads, .session, .chunk,
+      .sessionWork, .marker, .sessionStats, .workspace:
       throw .badTarget("'\(text)' is no place for an image; write images/user-ID/YYYY/MM/NAME or temp/processing/NAME")
     }
   }

@@ -109,7 +109,7 @@ extension Storage {
     }
     return try names.holding(uploadsIdentity) { () throws(StorageError) in
       let made = try StorageError.wrap("beginning session \(name)") { () throws(Errno) in
-        try Root.makeFolder(name, in: uploadsFolder.raw, owner: nil)
+        try Root.makeFolder(name, in: uploadsFolder.raw, owner: nil, mode: root.settings.folderMode)
       }
       if !made, let session = uploads.session(name) { return session }
       return try uploads.began(name)

@@ -13,6 +13,8 @@ struct UsageCounter {
   let gate: Gate
   /// The booked size of a file that is open for writing, which may be ahead of or behind the disk's.
   let openSize: (FileIdentity) -> Int64?
+  /// Told of each file that lies in a month folder under the name of a tool's temporary file.
+  let foundWork: ([FileName]) -> Void
   /// Asked between folders; true ends the count early.
   let isCancelled: () -> Bool
 
@@ -45,10 +47,12 @@ struct UsageCounter {
             guard let folder = try open(month, in: months) else { return }
             found += try count(folder) { name in
               switch try? Place.month(area).child(name) {
-              case .image: .user(area, user)
-              // A copying tool's temporary file, left there before it was mounted.
-              case .work: .temp
-              default: nil
+              case .image: return .user(area, user)
+              // Left there before it was mounted, or published by a server that took the name for an image's.
+              case .work:
+                foundWork([area.folderName, user, year, month, name])
+                return .temp
+              default: return nil
               }
             }
           }
@@ -134,6 +138,15 @@ struct UsageCounter {
 }
 
 extension Storage {
+  /// What an earlier version published as an image stays where it is, but is none any more: somebody has to know.
+  func noteWorkNames(_ count: Int, first: [FileName]) {
+    let others = count == 1 ? "" : ", and so are \(count - 1) more files"
+    refusals.add(
+      operation: "mount", path: Layout.path(first), errno: .invalidArgument,
+      advice: "is named as tools name their temporary files\(others); "
+        + "no cleanup takes it, but it counts as no image and is not verified: rename it")
+  }
+
   /// What is booked for the images in a folder's tree, for a rename that takes it from one user to another. A walk, by a
   /// caller that is within the gate, alone.
   package func tally(below name: FileName, in parent: CInt) throws(StorageError) -> Tally {
@@ -141,7 +154,8 @@ extension Storage {
       var folders = Set<FileIdentity>()
       var tally = try tally(below: name, in: parent, &folders)
       guard let staging = try? staging else { return tally }
-      for (key, staged) in pending.everything where folders.contains(key.folder) && !key.name.isHidden {
+      for (key, staged) in pending.everything
+      where folders.contains(key.folder) && !NameRules.isWorkName(key.name) {
         tally += booked(try Sys.stat(staged, in: staging.folder))
       }
       return tally
@@ -158,7 +172,7 @@ extension Storage {
       let stat = try Sys.stat(entry.name, in: folder)
       if stat.isFolder {
         tally += try self.tally(below: entry.name, in: folder.raw, &folders)
-      } else if stat.isRegularFile, !entry.name.isHidden {
+      } else if stat.isRegularFile, !NameRules.isWorkName(entry.name) {
         tally += booked(stat)
       }
     }

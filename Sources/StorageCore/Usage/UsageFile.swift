@@ -7,7 +7,10 @@ internal import SystemPackage
 /// The file is taken away when it is read, so that a stop that was not clean
 /// leaves none, and the next start counts.
 struct UsageFile: Codable {
-  var version = 1
+  /// Raised where files are counted under something else than before: the next start then counts anew.
+  static let currentVersion = 2
+
+  var version = Self.currentVersion
   var temp: Tally
   // A list, not a dictionary by String: two user names may look the same.
   var users: [User]
@@ -77,7 +80,8 @@ struct UsageFile: Codable {
 
   /// `nil` where it is none, or says what cannot be.
   init?(json: [UInt8]) {
-    guard let file = try? JSONDecoder().decode(UsageFile.self, from: Data(json)), file.version == 1 else { return nil }
+    guard let file = try? JSONDecoder().decode(UsageFile.self, from: Data(json)), file.version == Self.currentVersion
+    else { return nil }
     let tallies = file.users.flatMap { [$0.images, $0.thumbnails] } + [file.temp]
     guard tallies.allSatisfy({ $0.count >= 0 }) else { return nil }
     self = file

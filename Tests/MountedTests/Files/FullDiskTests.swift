@@ -44,6 +44,28 @@ struct FullDiskTests {
     }
   }
 
+  @Test("A chunk that is written again and again is a line that says why, and one that says what became of it")
+  func lines() throws {
+    try withSmallDisk(megabytes: 40) { m in
+      try m.python(
+        #"""
+        os.mkdir(M + "/temp/uploads/s")
+        chunk = os.open(M + "/temp/uploads/s/chunk_0", os.O_CREAT | os.O_WRONLY)
+        def fill():
+            while True: os.write(chunk, bytes(1 << 20))
+        refused(errno.ENOSPC, fill)
+        for _ in range(20): refused(errno.ENOSPC, os.write, chunk, b"again")
+        refused(errno.ENOSPC, os.fsync, chunk)
+        refused(errno.ENOSPC, os.close, chunk)
+        def lines(): return get(M + "/.errors").decode().splitlines()
+        assert poll(lambda: len(lines()) >= 2), lines()
+        assert len(lines()) == 2, lines()
+        assert " write temp/uploads/s/chunk_0 ENOSPC " in lines()[0] and "free" in lines()[0], lines()
+        assert lines()[1].endswith(" close temp/uploads/s/chunk_0 ENOSPC could not be written and was removed; send it again")
+        """#)
+    }
+  }
+
   @Test("A file that has no room for its digest is as good as before, and .errors says it once")
   func digest() throws {
     try withSmallDisk(megabytes: 20) { m in

@@ -26,7 +26,13 @@ extension ContractModel {
   static func isInUploads(_ path: Path) -> Bool { path.count > 2 && path[0] == "temp" && path[1] == "uploads" }
 
   /// A copying tool's temporary file in a month folder.
-  static func isWork(_ path: Path) -> Bool { path.count == 5 && path[4].hasPrefix(".") }
+  static func isWork(_ path: Path) -> Bool { path.count == 5 && isWorkName(path[4]) }
+
+  private static func isWorkName(_ name: String) -> Bool {
+    let endings = [".partial", ".part", ".filepart", ".tmp", ".crdownload", "_exiftool_tmp", "~"]
+    return name.hasPrefix(".") || endings.contains { name.hasSuffix($0) && name != $0 }
+      || (name.utf8.count == 10 && name.utf8.allSatisfy { (48...57).contains($0) })
+  }
 
   /// Whether the last name is one that its place takes.
   static func isGoodName(_ path: Path) -> Bool {
@@ -41,7 +47,7 @@ extension ContractModel {
     case (.session, _):
       return !name.hasPrefix(".")
         && name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }
-    case (.entry, _): return name.hasPrefix(".") || index(name) != nil
+    case (.entry, _): return isWorkName(name) || index(name) != nil
     case (.none, _): return false
     }
   }

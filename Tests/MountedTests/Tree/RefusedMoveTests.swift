@@ -28,7 +28,7 @@ struct RefusedMoveTests {
         refused(errno.EPERM, os.rename, session + "/chunk_0", session + "/.complete")
         refused(errno.EXDEV, os.rename, session + "/chunk_0", month + "/c.dcm")
         refused(errno.EPERM, os.rename, M + "/images/user-7/2026", M + "/thumbnails/user-7")
-        refused(errno.EPERM, os.rename, M + "/images/user-7/2026", work + "/2026")
+        refused(errno.EXDEV, os.rename, M + "/images/user-7/2026", work + "/2026")
         refused(errno.EPERM, renameat2, month + "/a.dcm", work + "/folder", EXCHANGE)
         refused(errno.EPERM, renameat2, month + "/a.dcm", work + "/symlink", EXCHANGE)
         for virtual in (M + "/.stats", M + "/.errors", M + "/images/user-7/.stats", session + "/.stats"):

@@ -69,7 +69,7 @@ struct ChunkNameTests {
     try withMount { m in
       let upload = try Upload(m)
       for name in [
-        "chunk", "chunk_", "chunk_-1", "chunk_1a", "chunk_A", "chunk_a", "chunk_abc", "chunk_1.tmp", "part_0", "x.dcm",
+        "chunk", "chunk_", "chunk_-1", "chunk_1a", "chunk_A", "chunk_a", "chunk_abc", "chunk_1.temp", "part_0", "x.dcm",
         "chunk_ 1", "chunk_0x1", "chunk_+1", "chunk_zz", "CHUNK_1", "chunk_١", "complete",
         "chunk_99999999999999999999999",
       ] {

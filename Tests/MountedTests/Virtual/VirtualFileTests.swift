@@ -152,13 +152,13 @@ struct VirtualFileTests {
       try m.python(
         #"""
         log = M + "/.errors"
-        def refuse(): refused(errno.EINVAL, os.mkdir, M + "/images/u")
-        refuse(); refuse()
+        def refuse(name): refused(errno.EINVAL, os.mkdir, M + "/images/" + name)
+        refuse("a"); refuse("b")
         before = get(log)
         assert before.count(b"\n") == 2, before
         crash()
         assert get(log) == before
-        refuse()
+        refuse("c")
         subprocess.run([os.environ["B"], "upgrade", M], check=True)
         after = get(log)
         assert after.startswith(before) and after.count(b"\n") == 3, after

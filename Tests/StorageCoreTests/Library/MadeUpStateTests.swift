@@ -47,8 +47,8 @@ struct MadeUpStateTests {
     let most = "{\"size\":9223372036854775807,\"count\":9223372036854775807}"
     let user = "{\"name\":\"user-7\",\"images\":\(most),\"thumbnails\":\(most),\"areas\":[\"images\",\"x\"]}"
     for text in [
-      "{\"version\":1,\"users\":[\(user),\(user)],\"temp\":\(most)}",
-      "{\"version\":1,\"users\":[],\"temp\":{\"size\":-1,\"count\":-9223372036854775808}}", "", "{", "[]",
+      "{\"version\":2,\"users\":[\(user),\(user)],\"temp\":\(most)}",
+      "{\"version\":2,\"users\":[],\"temp\":{\"size\":-1,\"count\":-9223372036854775808}}", "", "{", "[]",
     ] {
       try started { try $0.plant(".mammofs/usage.json", Array(text.utf8)) }
     }
@@ -56,7 +56,7 @@ struct MadeUpStateTests {
 
   @Test("negative counts are no figures, and the files are counted")
   func negative() throws {
-    let text = "{\"version\":1,\"users\":[],\"temp\":{\"size\":-1,\"count\":-1}}"
+    let text = "{\"version\":2,\"users\":[],\"temp\":{\"size\":-1,\"count\":-1}}"
     try started(
       { try $0.plant(".mammofs/usage.json", Array(text.utf8)) },
       { storage in

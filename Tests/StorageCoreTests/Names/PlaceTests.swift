@@ -24,6 +24,7 @@ struct PlaceTests {
     "an image keeps the name it was given, with or without an extension",
     arguments: [
       "a.dcm", "IM000001", "DXm.1.2.840.113619.2.66", "scan of 3 March.dcm", "a:b*?.dcm", "乳腺.dcm", "a.b.c",
+      "a.Part", "part", "tmp.dcm", "123456789", "12345678901", "MG.1.2.840.113681.2229451284", "1.2.0123456789.3",
     ])
   func images(name: String) throws {
     #expect(try StoragePath(parsing: "images/user-7/2026/11/\(name)").place == .image(.images))
@@ -32,15 +33,17 @@ struct PlaceTests {
   @Test("a thumbnail ends in _thumb.jpg")
   func thumbnails() throws {
     #expect(try StoragePath(parsing: "thumbnails/user-7/2026/11/a_thumb.jpg").place == .image(.thumbnails))
-    for name in ["a.jpg", "a_thumb.jpeg", "a_thumb.JPG", "_thumb.jpg", "a_thumb.jpg.tmp"] {
+    for name in ["a.jpg", "a_thumb.jpeg", "a_thumb.JPG", "_thumb.jpg", "a_thumb.jpg.temp"] {
       refuses(.invalidArgument, says: "_thumb.jpg") { _ = try Place.month(.thumbnails).child(FileName(name)) }
     }
   }
 
   @Test(
-    "a name that starts with a dot is a tool's temporary file",
+    "a name that starts with a dot, or is spelled as tools do, is a tool's temporary file",
     arguments: [
-      ".scan.dcm.Xy12Ab", "._x", ".chunk_3.tmp", ".nfs0001",
+      ".scan.dcm.Xy12Ab", "._x", ".chunk_3.tmp", ".nfs0001", "a.dcm.2fdd158b.partial", "a.part", "a.filepart",
+      "chunk_0.tmp", "a.crdownload",
+      "a_exiftool_tmp", "a_thumb.jpg~", "0000000019", "1234567890", "chunk_0.0000000019",
     ] as [FileName])
   func workNames(name: FileName) throws {
     #expect(try Place.month(.images).child(name) == .work(.images))

@@ -99,3 +99,76 @@ struct RefusalLogTests {
     #expect(log.size == log.text.count)
   }
 }
+
+@Suite("A refusal that comes again")
+struct RepeatedRefusalTests {
+  private func bodies(_ ring: RefusalRing) -> [String] {
+    String(decoding: ring.text(), as: UTF8.self).split(separator: "\n").map(String.init)
+  }
+
+  @Test("is counted in its line, which becomes the last")
+  func counted() {
+    var ring = RefusalRing(limit: 3)
+    #expect(ring.add("a", at: 0, "t0") == 1)
+    #expect(ring.add("b", at: 1, "t1") == 1)
+    #expect(ring.add("a", at: 2, "t2") == 2)
+    #expect(ring.add("a", at: 3, "t3") == 1)
+    #expect(bodies(ring) == ["t1 b", "t3 a (3 times)"])
+    #expect(ring.count == 2 && ring.bytes == ring.text().count)
+    ring.add("c", at: 4, "t4")
+    ring.add("d", at: 5, "t5")
+    ring.add("c", at: 6, "t6")
+    #expect(bodies(ring) == ["t3 a (3 times)", "t5 d", "t6 c (2 times)"])
+    #expect(ring.bytes == ring.text().count)
+  }
+
+  @Test("is a line of its own when the last time is long ago, or many others came between")
+  func apart() {
+    var ring = RefusalRing(limit: 100)
+    ring.add("a", at: 0, "t")
+    ring.add("a", at: RefusalRing.memory.seconds + 1, "t")
+    #expect(bodies(ring) == ["t a", "t a"])
+    for number in 0..<RefusalRing.memory.lines { ring.add("\(number)", at: 100, "t") }
+    ring.add("a", at: 100, "t")
+    #expect(bodies(ring).count == RefusalRing.memory.lines + 3)
+  }
+
+  @Test("is what another process finds, too")
+  func inherited() {
+    let base = UnsafeMutableRawPointer.allocate(byteCount: RefusalMemory.bytes, alignment: 8)
+    base.initializeMemory(as: UInt8.self, repeating: 0, count: RefusalMemory.bytes)
+    defer { base.deallocate() }
+    let log = RefusalLog(RefusalMemory(base))
+    for path in ["a", "b", "c", "a", "b", "a", "a"] {
+      log.add(operation: "open", path: path, errno: .notPermitted, advice: "no")
+    }
+    #expect(log.text == RefusalLog(RefusalMemory(base)).text)
+    #expect(String(decoding: log.text, as: UTF8.self).split(separator: "\n").count == 3)
+  }
+
+  @Test("A reader gets what was there, and behind it what came since; what he has let go he reads anew")
+  func reader() {
+    let log = RefusalLog()
+    func add(_ path: String) { log.add(operation: "open", path: path, errno: .notPermitted, advice: "no") }
+    func read(_ reader: RefusalReader, at offset: Int64) -> [UInt8] {
+      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 8)
+      defer { buffer.deallocate() }
+      return Array(buffer.prefix(reader.read(at: offset, into: buffer)))
+    }
+    add("a")
+    let reader = RefusalReader(log)
+    let first = read(reader, at: 0)
+    #expect(first == log.text)
+    #expect(read(reader, at: Int64(first.count)).isEmpty)
+    add("a")
+    add("b")
+    #expect(reader.size == Int64(first.count + log.size))
+    #expect(read(reader, at: Int64(first.count)) == log.text)
+    #expect(read(reader, at: 0) == first + log.text)
+    for number in 0..<(2 * RefusalReader.longest / 2000) {
+      log.add(operation: "open", path: "\(number)", errno: .notPermitted, advice: String(repeating: "x", count: 2000))
+      _ = reader.size
+    }
+    #expect(read(reader, at: 0) == log.text.prefix(1 << 20))
+  }
+}
