@@ -1,6 +1,6 @@
 package import Glibc
 internal import Synchronization
-package import SystemPackage
+internal import SystemPackage
 
 /// What the service does to files by itself, and who must not see it.
 ///

@@ -135,7 +135,8 @@ struct MadeUpStateTests {
       ledger.beginCounting()
       let folder = try Sys.openFile(root.path)
       let counter = UsageCounter(
-        root: folder.raw, ledger: ledger, gate: Gate(), openSize: { _ in nil }, isCancelled: { false })
+        root: folder.raw, ledger: ledger, gate: Gate(), openSize: { _ in nil }, foundWork: { _ in },
+        isCancelled: { false })
       #expect(counter.run())
       #expect(ledger.stats.temp == Tally(size: 2, count: 1))
     }
