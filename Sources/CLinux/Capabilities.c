@@ -12,6 +12,8 @@ static const uid_t nobody = (uid_t)-2;
 
 int lx_have_nobody(void) { return setresuid((uid_t)-1, (uid_t)-1, nobody); }
 
+void lx_forget_nobody(void) { syscall(SYS_setresuid, (uid_t)-1, (uid_t)-1, geteuid()); }
+
 void lx_leave_reserve(void) {
   syscall(SYS_setfsuid, nobody);
   // With root as user the kernel took the rights that concern files, too.

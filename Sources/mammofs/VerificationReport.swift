@@ -21,10 +21,11 @@ struct VerificationReport {
     let (damaged, unreadable) = (Int64(state.damaged.count), Int64(state.unreadable.count))
     if damaged > 0 { parts.append("\(counted(damaged, "file")) damaged; restore from a backup") }
     if unreadable > 0 { parts.append("\(counted(unreadable, "file or folder", "files or folders")) could not be read") }
+    let differs = comparison.map { isDone && !$0.failures.isEmpty } ?? false
     if let comparison, isDone { parts += comparison.failures }
     if !isDone { parts.append("interrupted; run the same command again to go on") }
     guard !parts.isEmpty else { return nil }
-    return Failure(parts.joined(separator: "; "), code: damaged > 0 ? 1 : Failure.noAnswer)
+    return Failure(parts.joined(separator: "; "), code: damaged > 0 || differs ? 1 : Failure.noAnswer)
   }
 
   var text: String {

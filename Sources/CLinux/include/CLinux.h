@@ -182,6 +182,8 @@ int lx_keep_capabilities(uint64_t kept);
 // thread is, for file systems, a user of whom that is not true, with its capabilities as they are. For that, the first makes
 // the user a saved one of this thread and those it starts; it takes CAP_SETUID, which the others do not.
 int lx_have_nobody(void);
+// Of the calling thread alone: by the first thread's users prlimit(2) decides who may change a process's limits.
+void lx_forget_nobody(void);
 void lx_leave_reserve(void);
 void lx_return_to_reserve(void);
 

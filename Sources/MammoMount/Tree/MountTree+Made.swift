@@ -1,7 +1,7 @@
-package import FuseKit
-package import Glibc
+internal import FuseKit
+internal import Glibc
 internal import StorageCore
-package import SystemPackage
+internal import SystemPackage
 
 /// `mknod` of a regular file where files wait for their names.
 extension MountTree {

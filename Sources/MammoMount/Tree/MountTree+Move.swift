@@ -158,25 +158,33 @@ extension MountTree {
     _ source: Side, _ found: (location: Location, stat: stat), _ target: Side, replaces: Bool
   ) throws {
     let staging = try storage.staging
+    let (folder, newFolder) = (source.folder.node.identity, target.folder.node.identity)
     let file = try Sys.openPath(found.location.name, in: found.location.folder)
     var staged = found.location.name
-    if !found.location.isStaged {
+    if found.location.isStaged {
+      Staging.setOrigin(origin(target), of: file.raw)
+    } else {
       try staging.forget(FileIdentity(found.stat))
       staged = staging.nextName()
       Staging.setOrigin(origin(target), of: file.raw)
       try Sys.rename(source.name, in: found.location.folder, to: staged, in: staging.folder)
     }
-    var displaced: FileName?
+    let inherited = target.found.flatMap {
+      $0.location.isStaged ? storage.pending.takeDisplaced(by: $0.location.name) : nil
+    }
+    // Before what is replaced loses the name: whoever asks for the name meanwhile finds one or the other.
+    let replaced = storage.pending.staged(target.name, in: newFolder)
+    storage.pending.add(target.name, in: newFolder, staged: staged)
+    var displaced = inherited
     if replaces {
       do throws(Errno) {
-        // A tool's temporary file never has the name in the storage root.
-        if target.place.isWorkName {
-          try Sys.unlink(target.name, in: target.folder.descriptor)
-        } else {
-          displaced = try storage.displace(target.name, in: target.folder.descriptor, origin(target))
-        }
+        displaced = try storage.displace(target.name, in: target.folder.descriptor, origin(target))
       } catch {
-        if !found.location.isStaged {
+        storage.pending.remove(target.name, in: newFolder)
+        if let replaced { storage.pending.add(target.name, in: newFolder, staged: replaced) }
+        if found.location.isStaged {
+          Staging.setOrigin(origin(source), of: file.raw)
+        } else {
           // Where that fails, too, the next start finds it.
           try? Sys.rename(staged, in: staging.folder, to: source.name, in: found.location.folder)
           Staging.removeOrigin(of: file)
@@ -185,14 +193,13 @@ extension MountTree {
       }
     }
     if found.location.isStaged {
-      Staging.setOrigin(origin(target), of: file.raw)
-      storage.pending.remove(source.name, in: source.folder.node.identity)
+      let wasSynchronized = storage.pending.isSynchronized(staged)
+      storage.pending.remove(source.name, in: folder)
+      if wasSynchronized { storage.pending.noteSynchronized(staged) }
       // Its old name is nobody's.
       storage.dropDisplaced(by: staged)
     }
-    if let old = target.found?.location, old.isStaged { displaced = storage.pending.takeDisplaced(by: old.name) }
     storage.pending.keep(displaced, for: staged)
-    storage.pending.add(target.name, in: target.folder.node.identity, staged: staged)
   }
 
   /// The file has its new name in the storage root afterwards.

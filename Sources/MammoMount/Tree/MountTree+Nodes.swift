@@ -161,7 +161,7 @@ extension MountTree {
       stat.st_nlink = min(stat.st_nlink, 1)
       stat.st_ctim = shownChange(stat, of: id)
       // The bytes of a chunk are elsewhere. A tool that is told of no blocks takes the chunk for one hole.
-      if isChunk(place) { stat.st_blocks = max(stat.st_blocks, (stat.st_size + 511) / 512) }
+      if isChunk(place) { stat.st_blocks = max(stat.st_blocks, stat.st_size / 512 + (stat.st_size % 512 == 0 ? 0 : 1)) }
     // The times of the folder change when a file gets its name, of which the kernel is not told.
     case .month: if !storage.pending.isEmpty(FileIdentity(stat)) { timeout = 0 }
     case .root: storage.top?.show(in: &stat)

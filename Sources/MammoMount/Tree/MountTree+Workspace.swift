@@ -33,7 +33,7 @@ extension MountTree {
       if case .files = try node(parent).place.contents.takes,
         FileName(nulTerminated: name.nulTerminated).hasPrefix(".#")
       {
-        throw Errno.notPermitted
+        throw ToldBefore(errno: .notPermitted)
       }
       return try inWorkspace(name, parent, caller) { name, folder in
         try once(caller, unlessBefore: .fileExists) { () throws(Errno) in

@@ -137,7 +137,7 @@ struct UploadCommandTests {
         ("\(month)/old.dcm", "--overwrite"), ("/\(month)/old.dcm", "--overwrite"),
         ("images/user-7/2026/13/a.dcm", "month must be 01 to 12"),
         ("elsewhere/a.dcm", "images, thumbnails and temp only"),
-        ("temp/processing/../a", "'..'"), ("\(month)/.a", "no place for an image"),
+        ("temp/processing/../a", "'..'"), ("\(month)/.a", "no dot first"),
         ("temp/processing/folder --overwrite", "is a folder"), ("temp/processing/link/a", "link is no folder"),
         ("\(month)/a.dcm --chunk-size 100", "larger --chunk-size"),
       ] {

@@ -44,7 +44,7 @@ struct FullDiskTests {
     }
   }
 
-  @Test("A chunk that is written again and again is a line that says why, and one that says what became of it")
+  @Test("A chunk that cannot be written is a line that says why, and one that says what became of it")
   func lines() throws {
     try withSmallDisk(megabytes: 40) { m in
       try m.python(
@@ -54,7 +54,7 @@ struct FullDiskTests {
         def fill():
             while True: os.write(chunk, bytes(1 << 20))
         refused(errno.ENOSPC, fill)
-        for _ in range(20): refused(errno.ENOSPC, os.write, chunk, b"again")
+        for _ in range(20): refused(errno.ENOSPC, os.write, chunk, bytes(1 << 20))
         refused(errno.ENOSPC, os.fsync, chunk)
         refused(errno.ENOSPC, os.close, chunk)
         def lines(): return get(M + "/.errors").decode().splitlines()

@@ -13,7 +13,7 @@ extension MountedRoot {
             self.token = f"{number}{twin}"
             self.operation, self.kind, self.container = cell["operation"], cell["kind"], cell["parent"]
             def path(key):
-                name = cell[key] if cell[key] is not None else cell["parent"] + "/nowhere"
+                name = cell[key] if cell.get(key) is not None else cell["parent"] + "/nowhere"
                 return M + "/" + name.replace("{t}", self.token)
             self.parent, self.present, self.absent, self.other = (path(k) for k in ("parent", "present", "absent", "other"))
             self.opened, self.result, self.thread = [], None, None

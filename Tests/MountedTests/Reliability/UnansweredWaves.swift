@@ -6,7 +6,7 @@ extension MountedRoot {
     def locks(cell):
         """What the kernel holds until the operation is answered, of what not every cell has for itself."""
         kinds = KINDS[cell["operation"]]
-        found = {cell[key] for key in ("parent", "present") if cell[key] is not None and "{t}" not in cell[key]}
+        found = {cell[key] for key in ("parent", "present") if cell.get(key) is not None and "{t}" not in cell[key]}
         if not any(kind in NAME_CHANGES + (SETATTR, SETXATTR, REMOVEXATTR, FSYNC) for kind in kinds): found = set()
         if cell["operation"] == "rename_away": found.add("the lock of renames from folder to folder")
         return found

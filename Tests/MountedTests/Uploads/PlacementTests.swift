@@ -101,10 +101,10 @@ struct PlacementTests {
 
           # The place of the later one is known once the first is there; neither can be noted.
           tracer = traced(
-              server(), "-o", "/dev/null", "-e", "trace=fsetxattr", "-e", "inject=fsetxattr:error=ENOSPC")
+              server(), "-o", "/dev/null", "-e", "trace=fsetxattr", "-e", "inject=fsetxattr:error=EIO")
           send(1)
           send(0)
-          assert poll(lambda: b" ENOSPC " in get(M + "/.errors"))
+          assert poll(lambda: b" EIO " in get(M + "/.errors"))
           tracer.terminate()
           tracer.wait()
           # But for parts of blocks.
