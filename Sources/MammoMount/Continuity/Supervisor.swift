@@ -271,6 +271,8 @@ private enum ServerThread {
       $0 != EAGAIN
     }
     guard result == 0 else { throw ServerFailure("no thread can be started; \(MountServer.threadAdvice)") }
+    // It serves nobody, and prlimit(2) goes by it.
+    lx_forget_nobody()
     pthread_join(thread, nil)
     if let failure = job.failure { throw failure }
   }

@@ -176,8 +176,6 @@ package final class MountServer: Sendable {
     }
     var failure: Errno?
     do throws(Errno) {
-      // This thread serves nobody, and those that do have been started.
-      lx_forget_nobody()
       try session.run()
     } catch {
       failure = error

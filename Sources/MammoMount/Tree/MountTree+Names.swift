@@ -114,6 +114,7 @@ extension MountTree {
   }
 
   /// Makes or removes a folder, with the lock of the one that it is in where that is asked for.
+  @discardableResult
   private func holding<Result>(_ folder: FileIdentity?, _ body: () throws -> Result) throws -> Result {
     guard let folder else { return try body() }
     return try storage.names.holding(folder) { try body() }

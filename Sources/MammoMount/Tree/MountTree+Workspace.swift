@@ -62,7 +62,7 @@ extension MountTree {
       let record = try self.node(node)
       guard !record.place.isVirtual else { throw StorageError.reserved(record.name.description) }
       if try isTriedBeforeRename(record.place, FileName(nulTerminated: name.nulTerminated), in: parent) {
-        throw Errno.notPermitted
+        throw ToldBefore(errno: .notPermitted)
       }
       // Not for what is refused anyway: a finished session's marker is not to be reached.
       let file = record.place == .workspaceEntry ? try reach(node) : nil

@@ -191,7 +191,7 @@ struct WorkspaceCleanupTests {
   }
 
   @Test(
-    "A server that ends in a cleanup leaves all of a folder or nothing", .needs("python3", "strace"), arguments: [3, 7])
+    "A server that ends in a cleanup leaves all of a folder or nothing", .needs("python3", "strace"), arguments: [3, 5])
   func killed(unlink: Int) throws {
     try withMount { m in
       try m.sh(Self.database)

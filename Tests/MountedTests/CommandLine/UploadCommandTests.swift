@@ -96,7 +96,9 @@ struct UploadCommandTests {
             with open(path, "ab") as file: file.write(b"more")
         def rewrite(path):
             with open(path, "r+b") as file: file.write(b"y")
-        def cut(path): os.truncate(path, 1000)
+        def cut(path):
+            # One that is short from the beginning is no change.
+            if os.listdir(M + "/temp/uploads"): os.truncate(path, 1000)
         beside(grow, "growing "); beside(grow, "growing ", "--sha256"); beside(rewrite, "was changed")
         beside(cut, "growing ", "--chunk-size", "1M")
         os.mkfifo(D + "/fifo"); os.symlink("fifo", D + "/link"); os.mkdir(D + "/folder")

@@ -267,7 +267,7 @@ struct HostileInputTests {
         while any(thread.is_alive() for thread in threads):
             lines = get(M + "/.errors").decode().split("\n")
             # With those that came while it was read.
-        assert len(lines) <= 2001 and lines[-1] == "", len(lines)
+            assert len(lines) <= 2001 and lines[-1] == "", len(lines)
             assert all(" mkdir images/é" in line and " EINVAL " in line for line in lines[:-1])
         for thread in threads: thread.join()
         lines = get(M + "/.errors").decode().splitlines()

@@ -158,7 +158,7 @@ struct UnverifiedTests {
 
           put(D + "/bad", get(sums) + b"what is this\n")
           done = verify(M, "--against", D + "/bad")
-          assert done.returncode == 1 and "line 8" in done.stderr and done.stderr.count("\n") == 1, done
+          assert done.returncode == 2 and "line 8" in done.stderr and done.stderr.count("\n") == 1, done
           done = verify(M, "--export", D + "/none/there")
           assert done.returncode == 1 and done.stderr.count("\n") == 1, done
           assert sorted(name for name in os.listdir(D) if "SUMS" in name) == ["SHA256SUMS"]

@@ -603,8 +603,7 @@ struct TakeOverTests {
     try withMount { m in
       try m.python(
         #"""
-        work = M + "/temp/processing/x"
-        os.mkdir(work)
+        work = M + "/temp/processing"
         put(work + "/old")
         os.utime(work + "/old", (1, 1))
         process = server()

@@ -257,6 +257,7 @@ package final class ChunkFile: Sendable {
       } catch {
         // The file's other attributes leave no room for it: it keeps its bytes to itself.
         try free(place..<place + state.size)
+        guard error == .noSpace || error == .notSupported || error == .argListTooLong else { throw error }
         return false
       }
       state.noted = noted
