@@ -11,7 +11,7 @@ struct SetAside {
   let checking: SharedDescriptor
   let deleting: SharedDescriptor
 
-  private static let path = [Layout.privateFolder, Layout.setAside]
+  static let path = [Layout.privateFolder, Layout.setAside]
 
   /// Makes the folders where they are missing: not at a start, which may be on a disk without room for them.
   init(of root: Root) throws(Errno) {

@@ -87,6 +87,8 @@ extension Sweep {
   ) {
     var aside: SetAside?
     if !dryRun {
+      // Nothing to do now, and nothing left by an earlier cleanup.
+      if folders.isEmpty, (try? storage.root.openFolder(SetAside.path)) == nil { return }
       aside = attempt(Layout.path([Layout.privateFolder, Layout.setAside]), &report) { () throws(Errno) in
         try SetAside(of: storage.root)
       }

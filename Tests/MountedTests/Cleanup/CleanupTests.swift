@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// Cleaning up what is idle under temp/.
-@Suite("Cleanup", .mounting, .timeLimit(.minutes(9)))
+@Suite("Cleanup", .mounting, .timeLimit(.minutes(15)))
 struct CleanupTests {
   /// Two sessions and four files of the workspace, of which the named ones are two days old.
   private static let fill = #"""
@@ -65,6 +65,8 @@ struct CleanupTests {
         first = server()
         try:
             assert poll(lambda: not os.path.exists(R + "/temp/processing/d"), 60)
+            aside = R + "/.mammofs/cleanup"
+            assert poll(lambda: os.listdir(aside + "/checking") + os.listdir(aside + "/deleting") == [], 60)
             assert os.listdir(M + "/temp/processing") == []
             assert poll(lambda: b"counting" not in get(M + "/.stats"), 30)
             assert server() == first

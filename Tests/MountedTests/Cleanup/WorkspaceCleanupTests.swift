@@ -1,7 +1,7 @@
 import Testing
 
 /// What lies directly in the workspace goes whole or not at all.
-@Suite("A cleanup of the workspace", .mounting, .timeLimit(.minutes(9)))
+@Suite("A cleanup of the workspace", .mounting, .timeLimit(.minutes(15)))
 struct WorkspaceCleanupTests {
   /// A database of which all is two days old.
   private static let database = #"""

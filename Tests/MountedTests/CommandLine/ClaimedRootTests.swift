@@ -1,7 +1,7 @@
 import Testing
 
 /// Any user may make a FUSE mount that calls itself mammofs, of whatever root.
-@Suite("A mount that claims a storage root", .mounting, .mountingAsUser, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("A mount that claims a storage root", .mounting, .mountingAsUser, .needs("python3"), .timeLimit(.minutes(15)))
 struct ClaimedRootTests {
   @Test("is not believed where its user has nothing to say there", arguments: ["$R", "/"])
   func pretended(root: String) throws {

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// `mammofs stats`, `has-space`, `upload` and what is usage.
-@Suite("The command line", .mounting, .timeLimit(.minutes(9)))
+@Suite("The command line", .mounting, .timeLimit(.minutes(15)))
 struct CommandLineTests {
   @Test("stats shows a table for people and JSON for programs, of a mount and of a storage root")
   func stats() throws {

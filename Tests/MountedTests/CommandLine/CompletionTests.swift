@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// What a shell completes.
-@Suite("Completion", .mounting, .timeLimit(.minutes(9)))
+@Suite("Completion", .mounting, .timeLimit(.minutes(15)))
 struct CompletionTests {
   @Test(
     "bash completes paths wherever the program takes one",

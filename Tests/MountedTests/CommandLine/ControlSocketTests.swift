@@ -1,7 +1,7 @@
 import Testing
 
 /// How the commands reach the server.
-@Suite("The control socket", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("The control socket", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct ControlSocketTests {
   @Test("answers others after ten seconds of one who never comes to an end")
   func slowRequest() throws {

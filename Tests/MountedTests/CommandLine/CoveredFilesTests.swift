@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// A mount point that is not empty.
-@Suite("A mount point with files in it", .mounting, .timeLimit(.minutes(9)))
+@Suite("A mount point with files in it", .mounting, .timeLimit(.minutes(15)))
 struct CoveredFilesTests {
   @Test("is refused, with what to do, unless with -o nonempty, by the helper as well")
   func refused() throws {

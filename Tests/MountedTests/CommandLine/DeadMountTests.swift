@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// What is left when a server was killed.
-@Suite("A dead mount", .mounting, .timeLimit(.minutes(9)))
+@Suite("A dead mount", .mounting, .timeLimit(.minutes(15)))
 struct DeadMountTests {
   @Test(
     "One of its own is cleared, not stacked upon, however its place is spelled",

@@ -1,7 +1,7 @@
 import Testing
 
 /// A server that is killed together with its supervisor while many are at work in its mount.
-@Suite("A killed mount", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("A killed mount", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct KilledServerTests {
   @Test("leaves nobody hanging once it is mounted again, and no file torn")
   func underLoad() throws {

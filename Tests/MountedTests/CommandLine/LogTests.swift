@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// The log of a server in the background, and who moves it away.
-@Suite("The log", .mounting, .timeLimit(.minutes(9)))
+@Suite("The log", .mounting, .timeLimit(.minutes(15)))
 struct LogTests {
   @Test("SIGHUP to the server or its supervisor opens it anew, for both, and nobody is unmounted", .needs("ps"))
   func reopened() throws {

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// `mammofs mount` and `mammofs unmount`.
-@Suite("mount and unmount", .mounting, .timeLimit(.minutes(9)))
+@Suite("mount and unmount", .mounting, .timeLimit(.minutes(15)))
 struct MountCommandTests {
   @Test("mount returns once the mount answers, and makes the tree where it is missing")
   func answers() throws {

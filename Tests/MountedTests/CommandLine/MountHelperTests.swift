@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// The helper that mount(8) and /etc/fstab use.
-@Suite("mount.mammofs", .mounting, .timeLimit(.minutes(9)))
+@Suite("mount.mammofs", .mounting, .timeLimit(.minutes(15)))
 struct MountHelperTests {
   private static let helper = "\(Prerequisites.package)/mount-scripts/mount.mammofs"
 

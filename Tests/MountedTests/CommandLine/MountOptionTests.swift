@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// `-o`, as mount(8) and /etc/fstab users write it.
-@Suite("Mount options", .mounting, .timeLimit(.minutes(9)))
+@Suite("Mount options", .mounting, .timeLimit(.minutes(15)))
 struct MountOptionTests {
   @Test(
     "Options of mount(8) are taken, and show where the kernel knows them",

@@ -1,7 +1,7 @@
 import Testing
 
 /// Mounts that meet others, or lose their server, while they begin.
-@Suite("A mount that begins", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("A mount that begins", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct MountRaceTests {
   @Test("is not stacked upon another that began at the same place at the same time", .needs("strace"))
   func stacked() throws {

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// Where a store begins, and where it does not: an empty folder is most likely a mount point whose disk is missing.
-@Suite("A new storage root", .mounting, .timeLimit(.minutes(9)))
+@Suite("A new storage root", .mounting, .timeLimit(.minutes(15)))
 struct NewRootTests {
   private func refuses(
     _ m: MountedRoot, _ options: String, table: String = "", says: String,

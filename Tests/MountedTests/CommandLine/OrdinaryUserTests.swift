@@ -1,7 +1,7 @@
 import Testing
 
 /// What an ordinary user can do, by way of fusermount3.
-@Suite("Mounting as an ordinary user", .mounting, .mountingAsUser, .timeLimit(.minutes(9)))
+@Suite("Mounting as an ordinary user", .mounting, .mountingAsUser, .timeLimit(.minutes(15)))
 struct OrdinaryUserTests {
   @Test("An ordinary user mounts, copies in, uploads and unmounts")
   func mounts() throws {

@@ -1,7 +1,7 @@
 import Testing
 
 /// Paths are bytes, and the program's strings are not.
-@Suite("A path on the command line", .mounting, .timeLimit(.minutes(9)))
+@Suite("A path on the command line", .mounting, .timeLimit(.minutes(15)))
 struct PathBytesTests {
   @Test("is not taken for another that shows the same")
   func looksTheSame() throws {

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// A storage root on a disk that cannot be written: a snapshot, a restored medium, or one that failed.
-@Suite("A read-only disk", .mounting, .needs("python3", "mkfs.ext4", "losetup", "setfattr"), .timeLimit(.minutes(9)))
+@Suite("A read-only disk", .mounting, .needs("python3", "mkfs.ext4", "losetup", "setfattr"), .timeLimit(.minutes(15)))
 struct ReadOnlyDiskTests {
   /// A disk with an image, a finished upload, and one that is under way; not mounted by mammofs.
   private func withDisk(_ prepare: String = "", _ body: (MountedRoot) throws -> Void) throws {

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// `-o ro`.
-@Suite("A read-only mount", .mounting, .timeLimit(.minutes(9)))
+@Suite("A read-only mount", .mounting, .timeLimit(.minutes(15)))
 struct ReadOnlyTests {
   /// All of the documented tree, with times.
   private func listing(_ m: MountedRoot) throws -> String {

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// Mounts that are refused change nothing.
-@Suite("A refused mount", .mounting, .timeLimit(.minutes(9)))
+@Suite("A refused mount", .mounting, .timeLimit(.minutes(15)))
 struct RefusedMountTests {
   /// Runs a command that must exit with 1, say why in a line, and leave all folders as they were.
   private func refuses(

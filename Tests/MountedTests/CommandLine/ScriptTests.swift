@@ -1,7 +1,7 @@
 import Testing
 
 /// The scripts for people; those that build are run by hand.
-@Suite("mount.sh", .timeLimit(.minutes(9)))
+@Suite("mount.sh", .timeLimit(.minutes(15)))
 struct ScriptTests {
   @Test(
     "Wrong usage exits with 64 before anything is built or made",

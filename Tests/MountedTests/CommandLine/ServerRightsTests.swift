@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// What root's server gives up.
-@Suite("The rights of the server", .mounting, .timeLimit(.minutes(9)))
+@Suite("The rights of the server", .mounting, .timeLimit(.minutes(15)))
 struct ServerRightsTests {
   /// The unit's CapabilityBoundingSet and the server's own are one list.
   private static let numbers: [String: UInt64] = [

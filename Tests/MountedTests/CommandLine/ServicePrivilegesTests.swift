@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// What the systemd unit leaves the server, tried without systemd.
-@Suite("The rights of the service", .mounting, .needs("setpriv"), .timeLimit(.minutes(9)))
+@Suite("The rights of the service", .mounting, .needs("setpriv"), .timeLimit(.minutes(15)))
 struct ServicePrivilegesTests {
   /// The unit's CapabilityBoundingSet, as setpriv spells it.
   private static func capabilities() throws -> [String] {

@@ -1,7 +1,7 @@
 import Testing
 
 /// Where the storage root comes from.
-@Suite("Settings", .mounting, .timeLimit(.minutes(9)))
+@Suite("Settings", .mounting, .timeLimit(.minutes(15)))
 struct SettingsTests {
   @Test("The storage root comes from --root, then STORAGE_ROOT, then .env, then ./storage")
   func settings() throws {

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// A store that is shared with a group, as `mammofs init` begins it.
-@Suite("A shared store", .mounting, .needs("setpriv"), .timeLimit(.minutes(9)))
+@Suite("A shared store", .mounting, .needs("setpriv"), .timeLimit(.minutes(15)))
 struct SharedStoreTests {
   /// Two members of the group 4242, and somebody else.
   private let users = """

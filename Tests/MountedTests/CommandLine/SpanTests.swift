@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// Ages and intervals.
-@Suite("Ages and intervals", .mounting, .timeLimit(.minutes(9)))
+@Suite("Ages and intervals", .mounting, .timeLimit(.minutes(15)))
 struct SpanTests {
   @Test(
     "0 is never: nothing goes by itself",

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// What a mount inherits from whoever starts it, and must not depend on.
-@Suite("A mount whatever its caller is like", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("A mount whatever its caller is like", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct SurroundingsTests {
   private static let prelude = #"""
     B = os.environ["B"]

@@ -1,7 +1,7 @@
 import Testing
 
 /// `mammofs unmount` where its mount is not the only one.
-@Suite("An unmount", .mounting, .timeLimit(.minutes(9)))
+@Suite("An unmount", .mounting, .timeLimit(.minutes(15)))
 struct UnmountTests {
   /// In a mount namespace: leaves it the one mount alone, since those of other tests would be kept from ending.
   private static let only = #"""

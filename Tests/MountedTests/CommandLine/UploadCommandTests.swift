@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// `mammofs upload`.
-@Suite("mammofs upload", .mounting, .timeLimit(.minutes(9)))
+@Suite("mammofs upload", .mounting, .timeLimit(.minutes(15)))
 struct UploadCommandTests {
   @Test("upload sends a file in chunks and completes it", .needs("sha256sum"))
   func complete() throws {

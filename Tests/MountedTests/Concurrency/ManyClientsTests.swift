@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// Many processes at once, each doing what is right for itself.
-@Suite("Many clients at once", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("Many clients at once", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct ManyClientsTests {
   /// Runs `work(number)` in so many processes; what fails in one fails the test.
   private static let processes = #"""

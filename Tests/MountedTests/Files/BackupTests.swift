@@ -1,7 +1,7 @@
 import Testing
 
 /// What a backup of the mount relies on: times of change that only callers move, and blocks where there are bytes.
-@Suite("A backup of the mount", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("A backup of the mount", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct BackupTests {
   private static let records = #"""
     folder = M + "/images/user-7/2026/11"

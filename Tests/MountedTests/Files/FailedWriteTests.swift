@@ -1,7 +1,7 @@
 import Testing
 
 /// What a write that failed leaves: the storage root lies on a small disk, which is filled and emptied meanwhile.
-@Suite("After a write that failed", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("After a write that failed", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct FailedWriteTests {
   private func withSmallDisk(_ body: (MountedRoot) throws -> Void) throws {
     try withoutMount("--min-free", "10M", "--create") { m in

@@ -1,7 +1,7 @@
 import Testing
 
 /// What can be done with a file's data: in month folders, and in the workspace alike.
-@Suite("A file's data", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("A file's data", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct FileDataTests {
   static let places = ["images/user-7/2026/11", "temp/processing"]
 

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// Times that tools set stay as set, before close and after it.
-@Suite("A file's times", .mounting, .timeLimit(.minutes(9)))
+@Suite("A file's times", .mounting, .timeLimit(.minutes(15)))
 struct FileTimeTests {
   static let targets = [
     "images/user-7/2026/11/a.dcm", "thumbnails/user-7/2026/11/a_thumb.jpg", "temp/uploads/s/chunk_0",

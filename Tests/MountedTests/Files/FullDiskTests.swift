@@ -1,7 +1,7 @@
 import Testing
 
 /// A storage root on a file system of its own, small enough to be filled.
-@Suite("On a full disk", .mounting, .needs("python3", "mkfs.ext4", "losetup"), .timeLimit(.minutes(9)))
+@Suite("On a full disk", .mounting, .needs("python3", "mkfs.ext4", "losetup"), .timeLimit(.minutes(15)))
 struct FullDiskTests {
   private func withSmallDisk(megabytes: Int, _ body: (MountedRoot) throws -> Void) throws {
     try withoutMount { m in

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// When a file that is being written takes its final name in the storage root.
-@Suite("A file being written", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("A file being written", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct PublishingTests {
   @Test(
     "It exists in the mount from open on, and in the storage root from its last close on",

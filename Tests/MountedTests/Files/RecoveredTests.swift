@@ -1,7 +1,7 @@
 import Testing
 
 /// What a server that died had open, after the next mount.
-@Suite("What was cut off", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("What was cut off", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct RecoveredTests {
   @Test("is in the workspace, and stays there as long as what was put there today, however old it was said to be")
   func kept() throws {

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// Links that somebody put into the storage root lead nowhere, whatever is done in the mount.
-@Suite("What is planted in the storage root", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("What is planted in the storage root", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct PlantedRootTests {
   /// A folder outside with something to lose, and a root that was used; `plant(path)` puts a link in place of a path.
   private static let prelude = #"""

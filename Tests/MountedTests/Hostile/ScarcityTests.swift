@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// Few descriptors, and an end in the middle of the work.
-@Suite("A server that is short of something", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("A server that is short of something", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct ScarcityTests {
   private static let holding = #"""
     os.makedirs(M + "/images/user-7/2026/11", exist_ok=True)

@@ -1,7 +1,7 @@
 import Testing
 
 /// `user.mammofs.sha256`: what it says, and that it is never of other bytes than those that are there.
-@Suite("Digests", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("Digests", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct DigestTests {
   /// Python: `digest(path)` is what the mount shows, `hash(content)` what it should be, `given(path)` waits for it.
   static let prelude = #"""

@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 /// `mammofs verify` and the scrub.
-@Suite("Verifying", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("Verifying", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct VerifyTests {
   struct Report: Decodable {
     struct Finding: Decodable {

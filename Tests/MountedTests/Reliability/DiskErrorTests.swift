@@ -1,7 +1,7 @@
 import Testing
 
 /// A short form of `mount-scripts/disk-errors.sh`, which see; and what goes wrong where no caller waits.
-@Suite("A disk that fails", .mounting, .needs("python3", "clang"), .timeLimit(.minutes(9)))
+@Suite("A disk that fails", .mounting, .needs("python3", "clang"), .timeLimit(.minutes(15)))
 struct DiskErrorTests {
   private static let folder = "\(Prerequisites.package)/Tests/DiskErrors"
 

@@ -2,7 +2,7 @@ import Testing
 
 /// A disk that fails and comes back while the machine runs on: for what was on its way there that is a power cut.
 @Suite(
-  "A disk that dropped", .mounting, .needs("python3", "mkfs.ext4", "mkfs.xfs", "losetup"), .timeLimit(.minutes(9)))
+  "A disk that dropped", .mounting, .needs("python3", "mkfs.ext4", "mkfs.xfs", "losetup"), .timeLimit(.minutes(15)))
 struct DroppedDiskTests {
   @Test("below a file system of which nobody can tell leaves no zeros", .needs("bindfs"))
   func unknown() throws {

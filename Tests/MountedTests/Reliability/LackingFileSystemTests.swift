@@ -1,7 +1,7 @@
 import Testing
 
 /// A storage root whose file system does not have all that ext4 has: what was promised is kept by other means.
-@Suite("A file system that lacks something", .mounting, .needs("python3", "clang"), .timeLimit(.minutes(9)))
+@Suite("A file system that lacks something", .mounting, .needs("python3", "clang"), .timeLimit(.minutes(15)))
 struct LackingFileSystemTests {
   /// What users do, and what is left of it by a server that is killed together with its supervisor.
   private static let scene = #"""

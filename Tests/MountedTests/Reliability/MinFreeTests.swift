@@ -2,7 +2,7 @@ import Testing
 
 /// What is kept free of a disk, and what can be done when nothing is left.
 @Suite(
-  "The reserve of a disk", .mounting, .needs("python3", "mkfs.ext4", "mkfs.xfs", "losetup"), .timeLimit(.minutes(9)))
+  "The reserve of a disk", .mounting, .needs("python3", "mkfs.ext4", "mkfs.xfs", "losetup"), .timeLimit(.minutes(15)))
 struct MinFreeTests {
   /// A disk of 320 MiB, which is the least that XFS takes.
   private func withDisk(_ fileSystem: String, _ arguments: String..., body: (MountedRoot) throws -> Void) throws {

@@ -3,7 +3,7 @@ import Testing
 /// A short form of `mount-scripts/power-cuts.sh`, which see.
 @Suite(
   "A disk whose power is cut", .mounting, .needs("python3", "mkfs.ext4", "mkfs.xfs", "losetup", "unshare"),
-  .timeLimit(.minutes(9)))
+  .timeLimit(.minutes(15)))
 struct PowerCutTests {
   @Test("has whole files only, and all that somebody was told is there", arguments: ["ext4", "xfs"])
   func short(fileSystem: String) throws {

@@ -1,7 +1,7 @@
 import Testing
 
 /// What happens around a mount's two processes: streams, signals, and mounts of others at its place.
-@Suite("The supervisor", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("The supervisor", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct SupervisorTests {
   private static let helpers = #"""
     B = os.environ["B"]

@@ -1,7 +1,7 @@
 import Testing
 
 /// A server that dies, hangs, or is replaced, while others have files open.
-@Suite("When its server is gone a mount", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("When its server is gone a mount", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct TakeOverTests {
   @Test("goes on within a second: open files, files without a name, folders, chunks and markers")
   func openFiles() throws {

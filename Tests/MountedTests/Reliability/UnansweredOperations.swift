@@ -101,7 +101,11 @@ extension MountedRoot {
         def do_close_new(self): os.close(self.opened.pop())
         before_close = before_append
         def do_close(self): os.close(self.opened.pop())
-        def do_list(self): return sorted(os.listdir(self.present if os.path.isdir(self.present) else self.parent)) if "T" in self.normal(self.parent) else None
+        def do_list(self):
+            if "T" not in self.normal(self.parent): return None
+            names = sorted(os.listdir(self.present if os.path.isdir(self.present) else self.parent))
+            # In a folder that the operations share, the others come and go.
+            return [name for name in names if self.kind != "shared" or not re.search("[0-9][ab]o?$", name)]
         before_seek = before_write
         def do_seek(self): return os.lseek(self.opened[-1], 0, os.SEEK_HOLE)
         def do_readlink(self): return os.readlink(self.present)

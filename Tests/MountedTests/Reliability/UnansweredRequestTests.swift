@@ -3,7 +3,7 @@ import Testing
 /// A server that dies between having done something and having said so: the kernel sends the request again, and the
 /// next server has to know.
 @Suite(
-  "A request that was carried out and not answered", .mounting, .needs("python3", "strace"), .timeLimit(.minutes(9)))
+  "A request that was carried out and not answered", .mounting, .needs("python3", "strace"), .timeLimit(.minutes(15)))
 struct UnansweredRequestTests {
   static let operations = [
     "create", "create_exclusively", "create_in_workspace", "mkdir", "make_session", "rmdir", "unlink", "rename",

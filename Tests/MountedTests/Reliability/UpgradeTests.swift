@@ -1,7 +1,7 @@
 import Testing
 
 /// Upgrades that cannot be: whoever works in the mount goes on with the server that there is.
-@Suite("An upgrade", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("An upgrade", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct UpgradeTests {
   /// `ask(TEXT)` is the control socket's answer to a request; `unharmed()` asks the mount whether it answers.
   private static let helpers = #"""

@@ -1,7 +1,7 @@
 import Testing
 
 /// In which order the server's calls reach the disk, and that the client hears of it last.
-@Suite("The order of writing", .mounting, .needs("python3", "strace"), .timeLimit(.minutes(9)))
+@Suite("The order of writing", .mounting, .needs("python3", "strace"), .timeLimit(.minutes(15)))
 struct WriteOrderTests {
   /// Traces the server while `act` runs; `calls` are then what each of its threads did, `reply` for an answer.
   private func traced(_ act: String, _ check: String) throws {

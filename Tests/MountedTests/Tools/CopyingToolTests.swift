@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// The tools that people copy files with.
-@Suite("Tools of the shell", .mounting, .timeLimit(.minutes(9)))
+@Suite("Tools of the shell", .mounting, .timeLimit(.minutes(15)))
 struct CopyingToolTests {
   @Test("dd with direct I/O brings in a file of any length, over one that is there, too")
   func directTail() throws {

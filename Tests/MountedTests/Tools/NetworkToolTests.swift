@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// Servers that write into the mount: SFTP and DICOM.
-@Suite("Tools of the network", .mounting, .timeLimit(.minutes(9)))
+@Suite("Tools of the network", .mounting, .timeLimit(.minutes(15)))
 struct NetworkToolTests {
   @Test("sftp puts and gets, keeps times, renames and removes", .needs("sftp", Prerequisites.sftpServer, "cmp"))
   func sftp() throws {

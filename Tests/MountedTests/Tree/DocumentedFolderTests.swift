@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// The places that are documented: which folders there are, and what may be made in each.
-@Suite("The documented folders", .mounting, .timeLimit(.minutes(9)))
+@Suite("The documented folders", .mounting, .timeLimit(.minutes(15)))
 struct DocumentedFolderTests {
   @Test("A new mount shows images, thumbnails and temp with uploads and processing, all 0750")
   func tree() throws {

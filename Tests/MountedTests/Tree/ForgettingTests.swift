@@ -1,7 +1,7 @@
 import Testing
 
 /// The kernel forgets what it knows of the tree when it needs the memory.
-@Suite("What the kernel forgets", .mounting, .serialized, .timeLimit(.minutes(9)))
+@Suite("What the kernel forgets", .mounting, .serialized, .timeLimit(.minutes(15)))
 struct ForgettingTests {
   @Test("is found again, by whoever is at work in the tree meanwhile")
   func droppedCaches() throws {

@@ -1,7 +1,7 @@
 import Testing
 
 /// Folders that are moved from one tree into another.
-@Suite("Folders between trees", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("Folders between trees", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct MovedFolderTests {
   @Test("are refused with EXDEV where a copy is taken, else with EPERM")
   func errnos() throws {

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// What names there may be.
-@Suite("Names", .mounting, .timeLimit(.minutes(9)))
+@Suite("Names", .mounting, .timeLimit(.minutes(15)))
 struct NameTests {
   @Test("An image keeps the name it was given, with an extension or without one")
   func imageNames() throws {

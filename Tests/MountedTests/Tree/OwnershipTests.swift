@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// Modes, owners and groups of what is made, and who may do what.
-@Suite("Modes and owners", .mounting, .needs("setpriv"), .timeLimit(.minutes(9)))
+@Suite("Modes and owners", .mounting, .needs("setpriv"), .timeLimit(.minutes(15)))
 struct OwnershipTests {
   /// As another user, without further groups.
   private let asOther = "setpriv --reuid=1234 --regid=1235 --clear-groups --"

@@ -1,7 +1,7 @@
 import Testing
 
 /// Moves and special files that a place does not take.
-@Suite("What a place does not take", .mounting, .needs("python3", "setpriv"), .timeLimit(.minutes(9)))
+@Suite("What a place does not take", .mounting, .needs("python3", "setpriv"), .timeLimit(.minutes(15)))
 struct RefusedMoveTests {
   @Test("is refused with its errno, and changes nothing")
   func refused() throws {

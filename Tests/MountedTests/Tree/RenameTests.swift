@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// `rename` of files, within a place and from one to another.
-@Suite("Renaming files", .mounting, .timeLimit(.minutes(9)))
+@Suite("Renaming files", .mounting, .timeLimit(.minutes(15)))
 struct RenameTests {
   @Test("An image is renamed within its month, to another month and to another user")
   func images() throws {

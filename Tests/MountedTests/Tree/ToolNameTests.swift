@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// The names that tools give their temporary files, where these do not begin with a dot.
-@Suite("Tools' temporary names", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("Tools' temporary names", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct ToolNameTests {
   private static let endings =
     #"[".2fdd158b.partial", ".part", ".filepart", ".tmp", ".crdownload", "_exiftool_tmp", "~", ".0000000019"]"#

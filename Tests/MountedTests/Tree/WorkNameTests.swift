@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// Names that start with a dot: the temporary files of copying tools.
-@Suite("Work names", .mounting, .timeLimit(.minutes(9)))
+@Suite("Work names", .mounting, .timeLimit(.minutes(15)))
 struct WorkNameTests {
   @Test(
     "A work name is created, written, given times and owners, and becomes an image by rename",

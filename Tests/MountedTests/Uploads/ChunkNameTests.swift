@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// How chunks are named, and that order is by value.
-@Suite("Chunks", .mounting, .timeLimit(.minutes(9)))
+@Suite("Chunks", .mounting, .timeLimit(.minutes(15)))
 struct ChunkNameTests {
   private static let target = "images/user-7/2026/11/a.dcm"
 

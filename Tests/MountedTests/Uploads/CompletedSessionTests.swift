@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// What a completed session still answers, and several markers at once.
-@Suite("A completed session", .mounting, .timeLimit(.minutes(9)))
+@Suite("A completed session", .mounting, .timeLimit(.minutes(15)))
 struct CompletedSessionTests {
   private static let target = "images/user-7/2026/11/a.dcm"
 

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// What a marker can say.
-@Suite("What a marker says", .mounting, .timeLimit(.minutes(9)))
+@Suite("What a marker says", .mounting, .timeLimit(.minutes(15)))
 struct MarkerContentTests {
   @Test(
     "A path is where the chunks go, in order; missing folders are made",

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// Why a completion is refused, and that it changes nothing.
-@Suite("A refused completion", .mounting, .timeLimit(.minutes(9)))
+@Suite("A refused completion", .mounting, .timeLimit(.minutes(15)))
 struct MarkerRefusalTests {
   @Test("A check that would take hours ends with the mount", .needs("python3"), arguments: ["umount", "signal"])
   func enormous(by: String) throws {

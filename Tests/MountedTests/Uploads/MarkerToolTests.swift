@@ -15,7 +15,7 @@ struct MarkerWay: CustomTestStringConvertible, Sendable {
 }
 
 /// The marker, written in each way that tools write files.
-@Suite("A marker written by", .mounting, .timeLimit(.minutes(9)))
+@Suite("A marker written by", .mounting, .timeLimit(.minutes(15)))
 struct MarkerToolTests {
   static let filledMarkers: [MarkerWay] = [
     MarkerWay("echo", #"echo "$(cat "$T")" > "$S/.complete""#),

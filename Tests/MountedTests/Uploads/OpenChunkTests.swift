@@ -1,7 +1,7 @@
 import Testing
 
 /// Chunks that somebody has open while they are renamed, replaced, deleted or truncated.
-@Suite("A chunk that is open", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("A chunk that is open", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct OpenChunkTests {
   private static let session = #"""
     session, image = M + "/temp/uploads/s", "images/user-7/2026/11/a.dcm"

@@ -1,7 +1,7 @@
 import Testing
 
 /// Chunks are written where they will stay, so that a completion copies nothing.
-@Suite("The bytes of a session", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("The bytes of a session", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct PlacementTests {
   private static let uploads = #"""
     session, data = M + "/temp/uploads/s", R + "/.mammofs/uploads/s"

@@ -1,7 +1,7 @@
 import Testing
 
 /// What happens beside a marker while it completes its session.
-@Suite("Beside the marker", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("Beside the marker", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct RacingTests {
   @Test(
     "whatever is done at the same moment, each is told what became of it, and the image is whole",

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// A session from its mkdir to its end.
-@Suite("A session", .mounting, .timeLimit(.minutes(9)))
+@Suite("A session", .mounting, .timeLimit(.minutes(15)))
 struct SessionTests {
   private static let target = "images/user-7/2026/11/a.dcm"
 

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// To whom a completed upload belongs.
-@Suite("What a marker makes", .mounting, .needs("python3", "setpriv"), .timeLimit(.minutes(9)))
+@Suite("What a marker makes", .mounting, .needs("python3", "setpriv"), .timeLimit(.minutes(15)))
 struct UploadOwnerTests {
   private static let asOther = "setpriv --reuid 1234 --regid 1234 --clear-groups"
 

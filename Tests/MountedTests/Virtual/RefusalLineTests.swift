@@ -1,7 +1,7 @@
 import Testing
 
 /// What becomes a line of `.errors`, and how it is read.
-@Suite("Lines of .errors", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("Lines of .errors", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct RefusalLineTests {
   @Test("One that comes again soon is counted in its line, which becomes the last")
   func repeated() throws {

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// `.stats` and `.errors`: files that are made at each reading.
-@Suite("Virtual files", .mounting, .timeLimit(.minutes(9)))
+@Suite("Virtual files", .mounting, .timeLimit(.minutes(15)))
 struct VirtualFileTests {
   @Test(".stats has its keys one a line")
   func keys() throws {

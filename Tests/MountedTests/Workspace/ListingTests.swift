@@ -1,7 +1,7 @@
 import Testing
 
 /// Reading folders, while they change, too.
-@Suite("Listing folders", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("Listing folders", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct ListingTests {
   static let places = ["images/user-7/2026/11", "temp/processing"]
 

@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 /// temp/processing: everything that a POSIX file system does.
-@Suite("The workspace", .mounting, .needs("python3"), .timeLimit(.minutes(9)))
+@Suite("The workspace", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct WorkspaceTests {
   private func inWorkspace(_ script: String, seconds: Int = 60) throws {
     try withMount { m in
