@@ -256,7 +256,9 @@ struct NodeRecords: @unchecked Sendable {
     guard self[slot].hidesChange != 0 else { return nil }
     let change = changes[slot]
     // Whoever asked in the middle of the work has a time from in between.
-    return change.real == ChangeTime.underWay || (change.shown...change.real).contains(real) ? change.shown : nil
+    if change.real == ChangeTime.underWay { return change.shown }
+    // Where the clock was set back meanwhile, nothing is hidden.
+    return change.shown <= real && real <= change.real ? change.shown : nil
   }
 
   /// From here on the file's time of change shows as it does now, whatever it is.

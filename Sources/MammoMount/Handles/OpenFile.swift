@@ -131,8 +131,11 @@ extension OpenInode {
 
 extension OpenInode {
   /// What failed is forgotten, since nothing is left of what was written.
-  func succeed() {
+  ///
+  /// - Parameter isEmpty: else nothing is, where something is missing by now.
+  func succeed(isEmpty: Bool) {
     booking.withLock { booking in
+      guard isEmpty || booking.missing.ranges.isEmpty else { return }
       booking.failure = nil
       booking.missing = IntervalSet()
       for file in booking.handles.values {

@@ -92,7 +92,8 @@ extension MountTree {
       booking.missing.remove(offset..<offset.addingClamped(Int64(count)))
       return booking.missing.ranges.isEmpty
     }
-    if isWhole { forgetFailure(of: file.inode.node, file.inode, file.descriptor) }
+    // Unless another write has failed since.
+    if isWhole { forgetFailure(of: file.inode.node, file.inode, file.descriptor, isEmpty: false) }
   }
 
   /// The index by which a chunk has its place; `nil` while it has a work name.
@@ -203,18 +204,17 @@ extension MountTree {
       else { throw Errno.notSupported }
       let (from, to) = (try readable(source), try readable(target))
       let (copied, _) = try journal.once(caller) { isAgain in
-        if !isAgain { try storage.freeSpace.admit(Int64(length)) }
-        try clearPrivileges(to.inode, by: to.descriptor, caller)
         let copied: Int
-        do throws(Errno) {
+        do {
+          if !isAgain { try storage.freeSpace.admit(Int64(length)) }
+          try clearPrivileges(to.inode, by: to.descriptor, caller)
           copied = try Sys.copyRange(
             from: from.descriptor.raw, at: sourceOffset, to: to.descriptor.raw, at: targetOffset, length: length)
         } catch {
           // What cannot be copied so is read and written instead.
-          switch error {
-          case .noSpace, .diskQuotaExceeded, .ioError, .fileTooLarge:
-            noteFailure(error, of: to, at: targetOffset, length)
-          default: break
+          switch error as? Errno {
+          case .invalidArgument?, .improperLink?, .notSupported?, .noFunction?: break
+          default: noteFailure(error, of: to, at: targetOffset, length)
           }
           throw error
         }

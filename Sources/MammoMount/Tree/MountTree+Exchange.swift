@@ -47,7 +47,7 @@ extension MountTree {
     }
     for side in [a, b] where side.stat.isRegularFile && !side.location.isStaged {
       // Either may get an image's name now.
-      if !isStaged { try settle(side.location) }
+      try settle(side.location)
       try storage.sizes.holding(FileIdentity(side.stat)) { try storage.staging.forget(FileIdentity(side.stat)) }
     }
     try storage.sizes.holding(FileIdentity(a.stat), and: FileIdentity(b.stat)) {
@@ -86,13 +86,18 @@ extension MountTree {
     do {
       moved.append((try stage(a, from: source, to: target), a, source, target))
       moved.append((try stage(b, from: target, to: source), b, target, source))
+      let wereSynchronized = Set(moved.filter { isSynchronized($0.found) }.map(\.staged))
       for (staged, _, _, side) in moved {
         storage.pending.add(side.name, in: side.folder.node.identity, staged: staged)
       }
       for (staged, found, _, side) in moved
-      where !side.place.isStaged || (!side.place.isWorkName && !isBeingWritten(found.stat)) {
-        try unstage(staged, as: side)
+      where !side.place.isStaged
+        || (!side.place.isWorkName && (!isBeingWritten(found.stat) || wereSynchronized.contains(staged)))
+      {
+        try unstage(staged, as: side, durably: wereSynchronized.contains(staged))
       }
+      // What either was to replace is nobody's any more.
+      for (staged, _, _, _) in moved { storage.dropDisplaced(by: staged) }
     } catch {
       takeBack(moved)
       throw error
@@ -125,7 +130,6 @@ extension MountTree {
     let staging = try storage.staging
     let file = try Sys.openPath(found.location.name, in: found.location.folder)
     guard !found.location.isStaged else {
-      storage.dropDisplaced(by: found.location.name)
       Staging.setOrigin(origin(target), of: file.raw)
       return found.location.name
     }
@@ -136,13 +140,13 @@ extension MountTree {
   }
 
   /// Gives a staged file its name in the storage root.
-  private func unstage(_ staged: FileName, as side: Side) throws {
+  private func unstage(_ staged: FileName, as side: Side, durably: Bool) throws {
     let staging = try storage.staging
     let folder = side.folder.descriptor
     if side.place.isStaged {
       let file = try Sys.open(staged, in: staging.folder, O_RDONLY)
       try staging.publish(
-        staged, file.raw, origin: origin(side), as: side.name, in: folder.raw)
+        staged, file.raw, origin: origin(side), as: side.name, in: folder.raw, durably: durably)
     } else {
       let file = try Sys.openPath(staged, in: staging.folder)
       try Sys.rename(staged, in: staging.folder, to: side.name, in: folder)

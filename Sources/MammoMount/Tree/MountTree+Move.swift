@@ -101,8 +101,10 @@ extension MountTree {
         storage.dropDisplaced(by: old.name)
         return try storage.removedPending(old.name, replaced.stat, replaced.held, from: counted, by: .replaced)
       }
+      // One that was displaced has lost its record, too.
+      let before = staysStaged ? try Sys.stat(replaced.held) : replaced.stat
       let isGone = try storage.removed(
-        replaced.stat, replaced.held, from: counted, in: target.folder.node.identity, by: .replaced)
+        before, replaced.held, from: counted, in: target.folder.node.identity, by: .replaced)
       if !isGone {
         nodes.lostName(FileIdentity(replaced.stat), target.name, in: target.folder.id)
       }
@@ -125,7 +127,7 @@ extension MountTree {
     }
   }
 
-  private func isSynchronized(_ found: (location: Location, stat: stat)) -> Bool {
+  func isSynchronized(_ found: (location: Location, stat: stat)) -> Bool {
     if found.location.isStaged, storage.pending.isSynchronized(found.location.name) { return true }
     return handles.inode(FileIdentity(found.stat))?.booking.withLock { $0.isSynchronized } ?? false
   }
@@ -178,6 +180,7 @@ extension MountTree {
     var displaced = inherited
     if replaces {
       do throws(Errno) {
+        try settleReplaced(target)
         displaced = try storage.displace(target.name, in: target.folder.descriptor, origin(target))
       } catch {
         storage.pending.remove(target.name, in: newFolder)
@@ -200,6 +203,18 @@ extension MountTree {
       storage.dropDisplaced(by: staged)
     }
     storage.pending.keep(displaced, for: staged)
+  }
+
+  /// What is to be replaced may be put back: its bytes are on disk before that, and its record goes. The caller holds the
+  /// file's lock.
+  private func settleReplaced(_ target: Side) throws(Errno) {
+    guard let stat = target.found?.stat, let staging = try? storage.staging, staging.isOnRecord(FileIdentity(stat))
+    else {
+      return
+    }
+    let file = SharedDescriptor(try Sys.open(target.name, in: target.folder.descriptor, O_RDONLY))
+    try Sys.synchronizeData(file)
+    try staging.forget(FileIdentity(stat), file.raw)
   }
 
   /// The file has its new name in the storage root afterwards.

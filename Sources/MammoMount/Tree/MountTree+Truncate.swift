@@ -75,7 +75,9 @@ extension MountTree {
   }
 
   /// A file of which a write had failed is empty: from here on it can be whole again.
-  func forgetFailure(of id: NodeID, _ inode: OpenInode?, _ file: SharedDescriptor) {
+  ///
+  /// - Parameter isEmpty: nothing is left of what was written; else all that was missing was written.
+  func forgetFailure(of id: NodeID, _ inode: OpenInode?, _ file: SharedDescriptor, isEmpty: Bool = true) {
     if let inode, inode.booking.withLock({ $0.failure }) == nil { return }
     if let record = nodes[id], !nodes.isOrphan(id), let folder = nodes[record.parent]?.identity,
       let staged = storage.pending.staged(record.name, in: folder)
@@ -83,6 +85,6 @@ extension MountTree {
       storage.pending.forgetFailure(staged, file)
     }
     // What an open has on record goes last: by that a later server knows that there is something to forget.
-    inode?.succeed()
+    inode?.succeed(isEmpty: isEmpty)
   }
 }

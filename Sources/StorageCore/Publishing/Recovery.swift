@@ -55,8 +55,7 @@ struct Recovery {
     }
     for entry in entries {
       // One that leaves no room for more is none that was given.
-      let displaced = UInt64(entry.name.description.dropFirst(Staging.displacedPrefix.count))
-      if let number = StagedName(parsing: entry.name)?.number ?? displaced, number < .max - 1 << 32 {
+      if let number = StagedName(parsing: Staging.nameOfDisplaced(entry.name))?.number, number < .max - 1 << 32 {
         result.firstNumber = max(result.firstNumber, number + 1)
       }
       do throws(Errno) {
@@ -79,7 +78,7 @@ struct Recovery {
     let (file, lent) = try openStaged(name)
     defer { lent?.takeBack() }
     let stat = try Sys.stat(file)
-    let origin = present(Staging.origin(of: file, named: name))
+    let origin = present(Staging.origin(of: file, named: Staging.nameOfDisplaced(name)))
     if name.hasPrefix(Staging.displacedPrefix) {
       hasChangedFiles = true
       return result.displaced.append(DisplacedFile(name: name, origin: origin.path))

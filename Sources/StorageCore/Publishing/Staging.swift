@@ -57,7 +57,18 @@ package final class Staging: Sendable {
   package func nextName() -> FileName { StagedName(number: nextNumber()).fileName }
 
   /// As ``nextName()``, for a file that had its name and is being replaced.
-  func nextDisplacedName() -> FileName { FileName("\(Self.displacedPrefix)\(nextNumber())") }
+  /// It says where the file was, where there is room for that.
+  func nextDisplacedName(_ origin: Origin) -> FileName {
+    let number = nextNumber()
+    let told = StagedName(number: number, origin: origin.path, folder: origin.folder).fileName
+    let name = FileName(bytes: Array(Self.displacedPrefix.utf8) + told.bytes)
+    return name.count <= NameRules.longest ? name : FileName("\(Self.displacedPrefix)\(number)")
+  }
+
+  /// A displaced file's name as that of a staged file.
+  static func nameOfDisplaced(_ name: FileName) -> FileName {
+    name.hasPrefix(displacedPrefix) ? FileName(bytes: Array(name.bytes.dropFirst(displacedPrefix.utf8.count))) : name
+  }
 
   static let displacedPrefix = "displaced-"
 

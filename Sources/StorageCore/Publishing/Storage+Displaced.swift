@@ -16,10 +16,17 @@ extension Storage {
   /// - Returns: its staged name.
   package func displace(_ name: FileName, in folder: SharedDescriptor, _ origin: Origin) throws(Errno) -> FileName {
     guard let staging = try? staging else { throw .badFileDescriptor }
-    let displaced = staging.nextDisplacedName()
+    let displaced = staging.nextDisplacedName(origin)
     let file = try Sys.openPath(name, in: folder)
-    Staging.setOrigin(origin, of: file.raw)
+    let isTold = StagedName(parsing: Staging.nameOfDisplaced(displaced))?.origin != nil
     do throws(Errno) {
+      // Without it the next start could not put the file back.
+      if !isTold {
+        let raw = file.raw
+        try Sys.asOwner(of: raw) { () throws(Errno) in
+          try Sys.setExtendedAttribute(Layout.originAttribute, of: raw, to: Array(origin.text.utf8))
+        }
+      }
       try Sys.rename(name, in: folder, to: displaced, in: staging.folder)
     } catch {
       Staging.removeOrigin(of: file)
@@ -81,7 +88,13 @@ extension Storage {
   }
 
   private func settle(_ file: DisplacedFile) throws(Errno) {
-    guard let staging = try? staging, let path = try? StoragePath(parsing: file.origin) else { return }
+    guard let staging = try? staging else { return }
+    guard let path = try? StoragePath(parsing: file.origin) else {
+      let (target, _) = try Recovery.moveToWorkspace(file.name, in: staging.folder.raw, origin: file.origin, root: root)
+      return refusals.add(
+        operation: "recover", path: file.origin, errno: .ioError,
+        advice: "was being replaced, and where it was is not known; it is \(target)")
+    }
     let folder: SharedDescriptor
     do throws(Errno) {
       folder = SharedDescriptor(try root.openFolder(path.folder))

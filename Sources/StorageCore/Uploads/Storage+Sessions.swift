@@ -179,9 +179,10 @@ extension Storage {
     try sizes.holding(file) { () throws(Errno) in
       let stat = try Sys.stat(held)
       before(file)
+      // First: what a killed server leaves of it would get the name back.
+      dropDisplaced(by: staged)
       try staging.discard(staged)
       pending.remove(name, in: folder)
-      dropDisplaced(by: staged)
       lost(staged, stat, held, from: account, by: loss)
     }
     return true
