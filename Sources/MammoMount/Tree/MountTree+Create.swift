@@ -39,7 +39,7 @@ extension MountTree {
     _ name: FileName, in folder: Folder, _ place: Place, mode: Glibc.mode_t, flags: Int32, _ caller: Caller
   ) throws -> (Entry, OpenedFile)? {
     guard let found = try find(name, in: folder) else { return nil }
-    guard flags & O_EXCL == 0 || wasMade(FileIdentity(found.stat), by: caller) else { throw Errno.fileExists }
+    guard flags & O_EXCL == 0 || wasMade(found.stat, by: caller) else { throw Errno.fileExists }
     guard belongs(found.stat, at: place) else { throw Errno.notPermitted }
     if journal.record(of: caller.request)?.state == .begun { try ownAgain(found, in: folder, mode: mode, caller) }
     let entry = entry(name, in: folder, place, found.stat)
@@ -102,6 +102,13 @@ extension MountTree {
       }
     }
     if place == .chunk, let session = sessionIfAny(folder) { try session.checkReceiving() }
+    // A work name is found by a later server whether it was opened or not.
+    return try journal.recording(caller) { try makeStaged(name, in: folder, mode: mode, caller) }
+  }
+
+  private func makeStaged(
+    _ name: FileName, in folder: Folder, mode: Glibc.mode_t, _ caller: Caller
+  ) throws -> (SharedDescriptor, stat) {
     let file = try storage.staging.create(
       origin: Origin(path: path(of: folder.id, name), folder: folder.node.identity), flags: O_RDWR, mode: mode & 0o777)
     do {

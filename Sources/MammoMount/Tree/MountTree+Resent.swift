@@ -51,10 +51,12 @@ extension MountTree {
     }
   }
 
-  /// Whether a file was made by this very request, for an earlier server: one of the workspace is on record before it
-  /// has its name, another once it is open.
-  func wasMade(_ file: FileIdentity, by caller: Caller) -> Bool {
-    if journal.record(of: caller.request) != nil { return true }
+  /// Whether a file was made by this very request, for an earlier server: it is on record before it has its name, and once
+  /// it is open.
+  func wasMade(_ stat: stat, by caller: Caller) -> Bool {
+    let file = FileIdentity(stat)
+    // Where it is not certain: another's would not be empty, or somebody would have it open.
+    if journal.record(of: caller.request) != nil, stat.st_size == 0, handles.inode(file) == nil { return true }
     guard case .file(let open)? = handles.opened(by: caller.request)?.handle else { return false }
     return open.inode.identity == file
   }
