@@ -151,9 +151,9 @@ extension MountTree {
         in: target.raw,
         // What it replaces may be durable: after a power cut one of the two has to be there whole.
         durably: durably || storage.pending.replacesAnother(staged))
-      storage.dropDisplaced(by: staged)
     }
     storage.pending.remove(record.name, in: folder)
+    storage.dropDisplaced(by: staged)
     let account = account(of: record.place, in: record.parent)
     let tally = Tally(size: size, count: 1)
     storage.ledger.record(Tally() - tally, to: account, in: nil)

@@ -69,6 +69,10 @@ extension MountTree {
         return (location, stat)
       } catch {
         guard error == .noSuchFileOrDirectory else { throw error }
+        // It may just have got its name.
+        if location.isStaged, let stat = try? Sys.stat(name, in: folder.descriptor) {
+          return (Location(folder: folder.descriptor, name: name, isStaged: false), stat)
+        }
         if !location.isStaged, storage.pending.staged(name, in: folder.node.identity) == nil { return nil }
       }
     }

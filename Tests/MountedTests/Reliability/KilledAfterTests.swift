@@ -1,7 +1,8 @@
 import Testing
 
 /// A server that dies when it has carried out what it was asked for, and has not said so.
-@Suite("Killed after it has changed something a mount", .mounting, .needs("python3", "strace"), .timeLimit(.minutes(15)))
+@Suite(
+  "Killed after it has changed something a mount", .mounting, .needs("python3", "strace"), .timeLimit(.minutes(15)))
 struct KilledAfterTests {
   /// Python's `killed_after(call, done, body)`: runs `body` beside a server that is killed when its system call has been
   /// done, which `done` tells, and has not returned yet.

@@ -1,7 +1,7 @@
 import Testing
 
 /// Calls other than `read`, `write` and `close` on markers and on what is made at each reading.
-@Suite("A marker, and a virtual file, as any file", .mounting, .needs("python3"), .timeLimit(.minutes(3)))
+@Suite("A marker, and a virtual file, as any file", .mounting, .needs("python3"), .timeLimit(.minutes(15)))
 struct MarkerCallTests {
   private static let prelude = #"""
     session, image, other = M + "/temp/uploads/s", M + "/images/user-1/2026/11/a.dcm", M + "/temp/processing/other"
