@@ -8,7 +8,9 @@ import Testing
 /// is there, and its reply is not. Whoever asked is to be told the same, and the same is to be there afterwards.
 @Suite("Every operation at every place, carried out and not answered", .mounting, .needs("python3"))
 struct UnansweredMatrixTests {
-  @Test("is done once, and whoever asked is told what would have been told", .timeLimit(.minutes(20)))
+  @Test(
+    "is done once, and whoever asked is told what would have been told", .timeLimit(.minutes(20)),
+    .enabled(if: Prerequisites.isLong))
   func everywhere() throws {
     var places: [String] = []
     var place: Place? = .root
