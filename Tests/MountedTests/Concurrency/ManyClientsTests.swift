@@ -127,9 +127,9 @@ struct ManyClientsTests {
   @Test(
     "Who opens, writes, renames and removes the same few files sees no error that a plain folder does not give",
     arguments: ["temp/processing", "images/user-7/2026/11"])
-  func sameFiles(folder: String) throws {
+  func sameFiles(folder: String) {
     // The sizes in .stats are now and then wrong afterwards, until the next count.
-    try withKnownIssue(isIntermittent: true) {
+    withKnownIssue(isIntermittent: true) {
       try inMount(
         "folder = \(quoted("/" + folder + "/"))\n" + #"""
           def client(number):
