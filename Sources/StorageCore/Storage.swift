@@ -171,6 +171,7 @@ public final class Storage: Sendable {
         return displaced
       })
   }
+
   /// What the file system below can do.
   package var abilities: RootAbilities { opened.withLock { $0?.abilities ?? RootAbilities() } }
 
@@ -286,7 +287,8 @@ public final class Storage: Sendable {
     // Staged files are no counter's to visit.
     for file in adopted {
       let size = (try? Sys.stat(file.staged, in: staging.folder).st_size).map(Int64.init) ?? 0
-      ledger.record(Tally(size: size, count: 1), to: .temp, in: nil)
+      let account = (try? StoragePath(parsing: file.path)).map(account) ?? .temp
+      ledger.record(Tally(size: size, count: 1), to: account, in: nil)
     }
     ledger.beginCounting()
   }

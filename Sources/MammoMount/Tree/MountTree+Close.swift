@@ -9,12 +9,24 @@ extension MountTree {
   package func flush(_ node: NodeID, _ handle: HandleID, _ caller: Caller) throws(Errno) {
     try answering("close", node) {
       switch handles[handle] {
-      case .file(let file): try closed(file, caller)
+      case .file(let file): try distrusting(file) { try closed(file, caller) }
       case .marker(let draft): try closedMarker(draft, node, caller)
       case .refusals: handles.uses(handle, by: 0)
       case .snapshot, .folder: return
       case nil: if let failure = handles.failure(ofLost: handle) { throw failure }
       }
+    }
+  }
+
+  /// Runs what brings a file onto the disk. A kernel says once only that the disk did not take some bytes, and believes
+  /// afterwards that it has them: a new file of which it said so is not whole.
+  func distrusting(_ file: OpenFile, _ body: () throws -> Void) throws {
+    do {
+      try body()
+    } catch {
+      let errno = (error as? StorageError)?.errno ?? error as? Errno
+      if errno == .ioError, needsAllBytes(file.inode) { file.fail(.ioError) }
+      throw error
     }
   }
 
@@ -232,21 +244,29 @@ extension MountTree {
         file.inode.booking.withLock { _ in file.state.withLock { $0.isReleasing = true } }
       }
       // Of a descriptor that was on its way to another process nobody hears a close.
-      try file.inode.chunk?.settle()
-      if file.inode.booking.withLock({ $0.failure }) == nil {
-        do {
-          try publish(file, durably: false, unlessOpen: true)
-        } catch Errno.fileExists {
-          // The name is another file's: what was written is put away.
-          try putAway(file, isWhole: true)
-        }
+      try distrusting(file) {
+        try file.inode.chunk?.settle()
+        if file.inode.booking.withLock({ $0.failure }) == nil { try publishReleased(file) }
       }
-      try putAway(file)
-      file.inode.chunk?.startWriteback()
     } catch {
       // The file keeps its staged place and shows in the mount; the next close, fsync or rename tries again,
       // and the next mount finds it.
       noteUnattended(error, "close", file.inode.node)
+    }
+    do {
+      try putAway(file)
+      file.inode.chunk?.startWriteback()
+    } catch {
+      noteUnattended(error, "close", file.inode.node)
+    }
+  }
+
+  private func publishReleased(_ file: OpenFile) throws {
+    do {
+      try publish(file, durably: false, unlessOpen: true)
+    } catch Errno.fileExists {
+      // The name is another file's: what was written is put away.
+      try putAway(file, isWhole: true)
     }
   }
 

@@ -106,7 +106,7 @@ extension MountTree {
   ) throws(Errno) {
     try answering("fsync", node) {
       switch handles[handle] {
-      case .file(let file): try synchronize(file, dataOnly: dataOnly)
+      case .file(let file): try distrusting(file) { try synchronize(file, dataOnly: dataOnly) }
       case .marker(let draft): try Sys.synchronize(draft.descriptor)
       case .snapshot, .refusals: return
       case .folder, nil: throw Errno.badFileDescriptor

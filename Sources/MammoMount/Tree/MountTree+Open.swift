@@ -169,7 +169,8 @@ extension MountTree {
       var record = HandleRecord(.file, node: id, request: caller.request, descriptor: descriptor.raw)
       record.opener = caller.process
       record.isWriter = isWriter
-      return handles.insert(record, identity, hasName: stat.st_nlink > 0) {
+      // One that was displaced has a name in the staging folder still, and none of its own.
+      return handles.insert(record, identity, hasName: stat.st_nlink > 0 && !nodes.isOrphan(id)) {
         let inode = OpenInode(
           identity: identity, node: id,
           // Writes that take privileges away have to be seen. And the kernel goes on with the flags of the open, where it

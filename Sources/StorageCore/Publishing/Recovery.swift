@@ -140,7 +140,8 @@ struct Recovery {
   private mutating func look(at name: FileName, _ result: inout Result) throws(Errno) {
     let file = SharedDescriptor(try Sys.open(name, in: staging, O_RDONLY))
     let stat = try Sys.stat(file)
-    let origin = present(Staging.origin(of: file, named: name))
+    let origin = present(Staging.origin(of: file, named: Staging.nameOfDisplaced(name)))
+    if name.hasPrefix(Staging.displacedPrefix) { return try lookAtDisplaced(name, origin, &result) }
     // One with its final name is in place, whatever else it has.
     if stat.st_nlink > 1 {
       guard let size = origin.size, !isWhole(file.raw, stat, size) else { return }
@@ -157,6 +158,23 @@ struct Recovery {
           failure: PendingFiles.failure(notedOn: file)))
     } else if origin != Origin.disposable {
       tell(origin.path, "was cut off while being written")
+    }
+  }
+
+  /// What was being replaced shows as it did, unless another has its name by now.
+  private mutating func lookAtDisplaced(_ name: FileName, _ origin: Origin, _ result: inout Result) throws(Errno) {
+    guard let path = try? StoragePath(parsing: origin.path) else {
+      return tell(origin.path, "was being replaced, and where it was is not known")
+    }
+    let folder = try root.openFolder(path.folder)
+    do throws(Errno) {
+      _ = try Sys.stat(path.fileName, in: folder)
+    } catch .noSuchFileOrDirectory {
+      hasChangedFiles = true
+      result.adopted.append(
+        AdoptedFile(
+          folder: FileIdentity(try Sys.stat(folder)), name: path.fileName, staged: name, path: path.description,
+          failure: nil))
     }
   }
 

@@ -127,37 +127,34 @@ struct ManyClientsTests {
   @Test(
     "Who opens, writes, renames and removes the same few files sees no error that a plain folder does not give",
     arguments: ["temp/processing", "images/user-7/2026/11"])
-  func sameFiles(folder: String) {
-    // The sizes in .stats are now and then wrong afterwards, until the next count.
-    withKnownIssue(isIntermittent: true) {
-      try inMount(
-        "folder = \(quoted("/" + folder + "/"))\n" + #"""
-          def client(number):
-              chance = random.Random(number)
-              path = lambda: f"{M}{folder}f{chance.randrange(4)}"
-              modes = (os.O_RDONLY, os.O_RDWR, os.O_RDWR | os.O_CREAT, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-              end = time.monotonic() + 4
-              while time.monotonic() < end:
-                  try:
-                      step = chance.randrange(6)
-                      if step < 3:
-                          mode = chance.choice(modes)
-                          file = os.open(path(), mode, 0o644)
-                          if mode & os.O_RDWR: os.pwrite(file, b"x" * chance.randrange(5000), chance.randrange(5000))
-                          os.pread(file, 5000, 0)
-                          os.fstat(file)
-                          os.close(file)
-                      elif step == 3: os.unlink(path())
-                      elif step == 4: os.rename(path(), path())
-                      else: os.truncate(path(), chance.randrange(5000))
-                  except FileNotFoundError as error:
-                      assert error.filename is not None, f"not from looking up a path: {error!r}"
-                  except FileExistsError:
-                      assert step < 3, "a plain rename does not say that the target exists"
+  func sameFiles(folder: String) throws {
+    try inMount(
+      "folder = \(quoted("/" + folder + "/"))\n" + #"""
+        def client(number):
+            chance = random.Random(number)
+            path = lambda: f"{M}{folder}f{chance.randrange(4)}"
+            modes = (os.O_RDONLY, os.O_RDWR, os.O_RDWR | os.O_CREAT, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            end = time.monotonic() + 4
+            while time.monotonic() < end:
+                try:
+                    step = chance.randrange(6)
+                    if step < 3:
+                        mode = chance.choice(modes)
+                        file = os.open(path(), mode, 0o644)
+                        if mode & os.O_RDWR: os.pwrite(file, b"x" * chance.randrange(5000), chance.randrange(5000))
+                        os.pread(file, 5000, 0)
+                        os.fstat(file)
+                        os.close(file)
+                    elif step == 3: os.unlink(path())
+                    elif step == 4: os.rename(path(), path())
+                    else: os.truncate(path(), chance.randrange(5000))
+                except FileNotFoundError as error:
+                    assert error.filename is not None, f"not from looking up a path: {error!r}"
+                except FileExistsError:
+                    assert step < 3, "a plain rename does not say that the target exists"
 
-          together(16, client)
-          """#)
-    }
+        together(16, client)
+        """#)
   }
 
   @Test("Of two that close the same new file at once, one close gives it its name")
@@ -222,47 +219,44 @@ struct ManyClientsTests {
       ("a file", "images/user-7/2026/11"), ("an open file", "images/user-7/2026/11"), ("a file", "temp/processing"),
       ("an upload", "images/user-7/2026/11"),
     ])
-  func replaced(by what: String, folder: String) {
-    // Now and then one of them is told that there is no such file.
-    withKnownIssue(isIntermittent: true) {
-      try inMount(
-        "what, folder = \(quoted(what)), \(quoted("/" + folder + "/"))\n" + #"""
-          import json
-          whole = [bytes([n]) * 20_000 for n in range(4)]
-          for name in "ab": put(M + folder + name, whole[0])
-          end = time.monotonic() + 5
+  func replaced(by what: String, folder: String) throws {
+    try inMount(
+      "what, folder = \(quoted(what)), \(quoted("/" + folder + "/"))\n" + #"""
+        import json
+        whole = [bytes([n]) * 20_000 for n in range(4)]
+        for name in "ab": put(M + folder + name, whole[0])
+        end = time.monotonic() + 5
 
-          def replace(number, name, turn):
-              if "file" in what:
-                  new = f"{M}{folder}.{number}.tmp"
-                  with open(new, "wb", 0) as file:
-                      file.write(whole[number])
-                      if what == "an open file": os.rename(new, M + folder + name)
-                  if what == "a file": os.rename(new, M + folder + name)
-                  return
-              session = f"{M}/temp/uploads/s{number}-{turn}"
-              os.mkdir(session)
-              put(session + "/chunk_0", whole[number])
-              put(session + "/.complete", json.dumps({"path": folder[1:] + name, "overwrite": True}).encode())
+        def replace(number, name, turn):
+            if "file" in what:
+                new = f"{M}{folder}.{number}.tmp"
+                with open(new, "wb", 0) as file:
+                    file.write(whole[number])
+                    if what == "an open file": os.rename(new, M + folder + name)
+                if what == "a file": os.rename(new, M + folder + name)
+                return
+            session = f"{M}/temp/uploads/s{number}-{turn}"
+            os.mkdir(session)
+            put(session + "/chunk_0", whole[number])
+            put(session + "/.complete", json.dumps({"path": folder[1:] + name, "overwrite": True}).encode())
 
-          def look(path, chance):
-              step = chance.randrange(4)
-              if step == 0: assert os.stat(path).st_size == 20_000
-              elif step == 1: os.chmod(path, 0o644)
-              elif step == 2: os.listxattr(path)
-              else: assert get(path) in whole
+        def look(path, chance):
+            step = chance.randrange(4)
+            if step == 0: assert os.stat(path).st_size == 20_000
+            elif step == 1: os.chmod(path, 0o644)
+            elif step == 2: os.listxattr(path)
+            else: assert get(path) in whole
 
-          def client(number):
-              chance = random.Random(number)
-              turn = 0
-              while time.monotonic() < end:
-                  turn += 1
-                  name = chance.choice("ab")
-                  if number < 3: replace(number, name, turn)
-                  else: look(M + folder + name, chance)
+        def client(number):
+            chance = random.Random(number)
+            turn = 0
+            while time.monotonic() < end:
+                turn += 1
+                name = chance.choice("ab")
+                if number < 3: replace(number, name, turn)
+                else: look(M + folder + name, chance)
 
-          together(8, client)
-          """#)
-    }
+        together(8, client)
+        """#)
   }
 }

@@ -37,4 +37,47 @@ struct DiskErrorTests {
         """#, ["F": Self.folder])
     }
   }
+
+  @Test("and that did not take the bytes of a new image is not believed when the image is closed once more")
+  func refusedAtClose() throws {
+    try withoutMount { m in
+      try m.python(
+        #"""
+        import glob
+        sys.path.insert(0, os.environ["F"])
+        from order import ALLOCATES, Order
+        order = Order(D + "/order")
+        subprocess.run(["clang", "-shared", "-fPIC", "-o", D + "/faults.so", os.environ["F"] + "/faults.c", "-ldl"], check=True)
+        environment = dict(os.environ, LD_PRELOAD=D + "/faults.so", MAMMOFS_FAULTS=order.path)
+        subprocess.run([os.environ["B"], "mount", M, "--root", R], check=True, env=environment)
+        month = "/images/user-7/2026/11"
+        os.makedirs(M + month)
+        def refused_at(number):
+            image = f"{month}/{number}.dcm"
+            put(M + image, b"old")
+            # It replaces an image, and so has to be on disk before it has the name.
+            file = os.open(f"{M}{month}/.{number}", os.O_CREAT | os.O_WRONLY)
+            os.write(file, b"new image")
+            os.rename(f"{M}{month}/.{number}", M + image)
+            order.arm(ALLOCATES, number, errno.EIO)
+            try: os.close(file)
+            except OSError as error: assert error.errno == errno.EIO, error
+            else: return None
+            finally: call = order.disarm()[2]
+            if call != "fdatasync": return False
+            assert poll(lambda: os.path.exists(R + image)), os.listdir(R + month)
+            assert get(R + image) == b"old"
+            assert get(M + image) == b"old"
+            assert poll(lambda: glob.glob(R + f"/temp/processing/recovered*/*{number}.dcm"))
+            assert f" close {image[1:]} EIO " in get(M + "/.errors").decode()
+            put(M + image, b"newer")
+            assert get(R + image) == b"newer"
+            return True
+        outcomes = []
+        while True not in outcomes and None not in outcomes: outcomes.append(refused_at(len(outcomes) + 1))
+        assert True in outcomes, outcomes
+        """#, ["F": Self.folder])
+      try m.expectStatsAsWalked()
+    }
+  }
 }
