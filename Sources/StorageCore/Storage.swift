@@ -31,7 +31,7 @@ public final class Storage: Sendable {
 
   private let opened = Mutex<Opened?>(nil)
   private let displaced = Mutex<[DisplacedFile]>([])
-  private let counting = Monitor(false)
+  let counting = Monitor(false)
   private let stopping = Atomic(false)
   package let ownWork = OwnWork()
   private let abandonment = Mutex<@Sendable () -> Bool>({ false })

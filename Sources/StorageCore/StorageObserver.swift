@@ -36,6 +36,8 @@ package protocol StorageObserver: AnyObject, Sendable {
   func openSize(_ file: FileIdentity) -> Int64?
   /// As ``openSize(_:)``, as it is booked now.
   func bookedSize(_ file: FileIdentity) -> Int64?
+  /// What files that wait for their names in a folder are counted under.
+  func account(ofFolder folder: FileIdentity) -> Account
 }
 
 /// What is open at one moment.

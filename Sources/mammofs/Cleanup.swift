@@ -1,6 +1,7 @@
 import ArgumentParser
 import MammoMount
 import StorageCore
+import SystemPackage
 
 struct Cleanup: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -27,6 +28,9 @@ struct Cleanup: ParsableCommand {
     switch try Target(path) {
     case .mount(let mount):
       guard let answer = try ControlSocket.cleanup(root: mount.root, olderThan: age, dryRun: dryRun) else {
+        if (try? Sys.fileSystem(of: Sys.openFile(mount.path)))?.isReadOnly ?? false {
+          throw Failure("\(mount.path) is mounted read-only; nothing is cleaned up below it")
+        }
         throw Failure.unanswered(mount, to: "have it cleaned up")
       }
       report = answer

@@ -34,7 +34,7 @@ struct HasSpace: ParsableCommand {
     if !isMounted { _ = try Target.root(holding: resolved, path) }
     return try Failure.explaining("ask \(path) for free space") { () throws(Errno) -> Int64 in
       let figures = try Sys.fileSystem(of: Sys.openFile(path))
-      return figures.bytes(figures.f_bavail)
+      return figures.isReadOnly ? 0 : figures.bytes(figures.f_bavail)
     }
   }
 }

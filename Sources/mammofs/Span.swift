@@ -18,7 +18,10 @@ struct Span: ExpressibleByArgument {
 
   init?(argument: String) {
     text = argument
-    number = Double(argument)
+    // Not what else `Double` knows: 0x10, 1e3, inf.
+    number =
+      argument.utf8.allSatisfy { $0 == UInt8(ascii: ".") || (UInt8(ascii: "0")...UInt8(ascii: "9")) ~= $0 }
+      ? Double(argument) : nil
   }
 
   var defaultValueDescription: String { text }

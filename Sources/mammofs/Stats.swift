@@ -12,7 +12,7 @@ struct Stats: ParsableCommand {
   @Flag(help: "As JSON, as .stats has it.")
   var json = false
 
-  @Flag(help: "Count anew, as after changes that were made in the storage root while it was not mounted.")
+  @Flag(help: "Count anew, as after changes that were made in the storage root beside the mount.")
   var recount = false
 
   func run() throws {
@@ -24,8 +24,8 @@ struct Stats: ParsableCommand {
   private func content() throws -> String {
     switch try Target(path) {
     case .mount(let mount):
-      guard !recount else {
-        throw Failure("\(mount.path) is mounted, and counts what changes; unmount it to count anew")
+      if recount, try !ControlSocket.recount(root: mount.root) {
+        throw Failure.unanswered(mount, to: "have it counted anew")
       }
       do {
         let file = try Sys.openFile("\(mount.path)/.stats")

@@ -10,8 +10,9 @@ struct Verify: ParsableCommand {
       Nothing is changed, but that files without a digest are given one. An interrupted run goes on where it stopped; \
       how far it is is kept in .mammofs/verify.json in the storage root. With --export or --against it begins anew. The \
       paths in those files are those below the mount or storage root, so that `sha256sum -c` takes them there. Exit \
-      codes: 0 nothing is damaged, 1 something is, 2 nothing damaged was found, but not all could be verified: something \
-      cannot be read, the run was interrupted, or PATH is no mount or storage root, nor in one.
+      codes: 0 nothing is damaged, 1 something is, or differs from what --against says, 2 neither was found, but not all \
+      could be read: the disk refused, the run was interrupted, or PATH is no mount or storage root, nor in one. A file \
+      that has no digest yet is counted, and is no failure.
       """)
 
   @Argument(help: "A mount, a storage root, or a folder or file in one of them.", completion: .file())
@@ -31,6 +32,12 @@ struct Verify: ParsableCommand {
 
   @Flag(help: "Report as JSON.")
   var json = false
+
+  func validate() throws {
+    for (option, file) in [("--export", export), ("--against", against)] where file == "-" {
+      throw ValidationError("\(option) is a file; for one that is called - say ./-")
+    }
+  }
 
   func run() throws {
     let report = try Failure.beforeAnswering {

@@ -6,7 +6,7 @@ internal import SystemPackage
 /// How the command line reaches a running server: a socket in the storage root's private folder.
 ///
 /// One request a connection, a line: `cleanup SECONDS dry|real`, `digest PATH`, `digested PATH`, `found ERRNO PATH`,
-/// `verified STARTED COUNT`, `mounted`, `process`, or `upgrade FORMAT PROGRAM`. The answer is lines of `key value`, one that begins with `refused`
+/// `verified STARTED COUNT`, `recount`, `mounted`, `process`, or `upgrade FORMAT PROGRAM`. The answer is lines of `key value`, one that begins with `refused`
 /// and says why, or, of the two on digests, a ``DigestAnswer``.
 package final class ControlSocket: Sendable {
   let storage: Storage
@@ -73,6 +73,7 @@ package final class ControlSocket: Sendable {
     if line == "process" {
       return UnixSocket.write(connection, "process \(getpid())\nprogram \(RunningProgram.mark)\n")
     }
+    if line == "recount" { return UnixSocket.write(connection, recount()) }
     if line == "mounted" { return UnixSocket.write(connection, "mounted \(isMounted() ? "yes" : "no")\n") }
     if words.count == 3, words[0] == "upgrade" {
       return answerUpgrade(connection, format: String(words[1]), program: String(words[2]))
@@ -87,6 +88,15 @@ package final class ControlSocket: Sendable {
     }
     let report = housekeeping.clean(olderThan: age, dryRun: words[2] == "dry")
     UnixSocket.write(connection, Self.text(report))
+  }
+
+  private func recount() -> String {
+    do throws(StorageError) {
+      try storage.recount()
+      return "counted\n"
+    } catch {
+      return "refused \(error.advice)\n"
+    }
   }
 
   private static func text(_ report: CleanupReport) -> String {
@@ -128,6 +138,15 @@ package final class ControlSocket: Sendable {
       }
     }
     return report
+  }
+
+  /// Has the server that has `root` in use count anew; false where none answers.
+  package static func recount(root: String) throws(ServerFailure) -> Bool {
+    guard let answer = ask(root: root, "recount") else { return false }
+    if answer.hasPrefix("refused ") {
+      throw ServerFailure(answer.dropFirst(8).split(separator: "\n").joined(separator: " "))
+    }
+    return true
   }
 
   /// Whether the server that has `root` in use still has a mount; `nil` where it does not say.

@@ -171,5 +171,10 @@ extension MountTree: StorageObserver {
     }
   }
 
+  package func account(ofFolder folder: FileIdentity) -> Account {
+    guard let (id, node) = nodes.find(folder), case .month(let area) = node.place else { return .temp }
+    return account(of: .image(area), in: id)
+  }
+
   package func bookedSize(_ file: FileIdentity) -> Int64? { handles.inode(file)?.booking.withLock { $0.size } }
 }

@@ -8,29 +8,34 @@ extension MountTree {
   package func create(
     _ name: EntryName, in parent: NodeID, mode: Glibc.mode_t, flags: Int32, _ caller: Caller
   ) throws(Errno) -> (Entry, OpenedFile) {
-    try answering("open", parent, name) {
-      let folder = try folder(parent)
-      let name = FileName(nulTerminated: name.nulTerminated)
-      let place = try filePlace(name, in: folder)
-      if place == .marker { return try createMarker(in: folder, mode: mode, flags: flags, caller) }
-      // The kernel believed that the name was free, and mostly it is: that a completion or a second mount point was
-      // quicker shows when it is to be given.
-      if try location(of: name, in: folder).isStaged || caller.request.isResent {
-        if let opened = try openFound(name, in: folder, place, mode: mode, flags: flags, caller) { return opened }
-      }
-      try storage.freeSpace.admit()
-      let session = place == .chunk ? try self.session(of: parent) : nil
-      try session?.opened(name)
-      do {
-        return try createFile(
-          name, in: folder, place, mode: mode, flags: flags, caller, chunk: session.map { ($0, name) })
-      } catch {
-        session?.closed(name, wasClosing: false)
-        guard case Errno.fileExists = error, flags & O_EXCL == 0,
-          let opened = try openFound(name, in: folder, place, mode: mode, flags: flags, caller)
-        else { throw error }
-        return opened
-      }
+    try answering("open", parent, name) { try createAnew(name, in: parent, mode: mode, flags: flags, caller) }
+  }
+
+  /// As ``create(_:in:mode:flags:_:)``, within the answer to a request.
+  func createAnew(
+    _ name: EntryName, in parent: NodeID, mode: Glibc.mode_t, flags: Int32, _ caller: Caller
+  ) throws -> (Entry, OpenedFile) {
+    let folder = try folder(parent)
+    let name = FileName(nulTerminated: name.nulTerminated)
+    let place = try filePlace(name, in: folder)
+    if place == .marker { return try createMarker(in: folder, mode: mode, flags: flags, caller) }
+    // The kernel believed that the name was free, and mostly it is: that a completion or a second mount point was
+    // quicker shows when it is to be given.
+    if try location(of: name, in: folder).isStaged || caller.request.isResent {
+      if let opened = try openFound(name, in: folder, place, mode: mode, flags: flags, caller) { return opened }
+    }
+    try storage.freeSpace.admit()
+    let session = place == .chunk ? try self.session(of: parent) : nil
+    try session?.opened(name)
+    do {
+      return try createFile(
+        name, in: folder, place, mode: mode, flags: flags, caller, chunk: session.map { ($0, name) })
+    } catch {
+      session?.closed(name, wasClosing: false)
+      guard case Errno.fileExists = error, flags & O_EXCL == 0,
+        let opened = try openFound(name, in: folder, place, mode: mode, flags: flags, caller)
+      else { throw error }
+      return opened
     }
   }
 

@@ -176,8 +176,8 @@ extension MountTree {
     let ledger = storage.ledger
     if found.stat.isFolder {
       guard let a = owner(of: from), let b = owner(of: to), a.name != b.name else { return {} }
-      let tally = try storage.tally(below: from.name, in: from.folder.descriptor.raw)
-      return { ledger.move(tally, from: a.name, to: b.name, in: a.area) }
+      let tallies = try storage.tallies(below: from.name, in: from.folder.descriptor.raw)
+      return { ledger.move(tallies, from: a.name, to: b.name, in: a.area) }
     }
     guard found.stat.isRegularFile else { return {} }
     let identity = FileIdentity(found.stat)

@@ -30,7 +30,9 @@ extension MountTree {
   private func makeAndClose(
     _ name: EntryName, in parent: NodeID, mode: mode_t, _ caller: Caller
   ) throws(Errno) -> Entry {
-    let (entry, opened) = try create(name, in: parent, mode: mode, flags: O_WRONLY | O_CREAT | O_EXCL, caller)
+    let (entry, opened) = try answering("mknod", parent, name) {
+      try createAnew(name, in: parent, mode: mode, flags: O_WRONLY | O_CREAT | O_EXCL, caller)
+    }
     guard let node = entry.node else { throw .staleNFSFileHandle }
     try answering("mknod", node) {
       do {

@@ -154,7 +154,7 @@ extension MountTree {
       guard replaced.isFolder else { throw Errno.notDirectory }
       guard storage.pending.isEmpty(FileIdentity(replaced)) else { throw Errno.directoryNotEmpty }
     }
-    let moved = try tallyToMove(source, target)
+    let moved = try talliesToMove(source, target)
     func change() throws(Errno) {
       try Sys.rename(source.name, in: source.folder.descriptor, to: target.name, in: target.folder.descriptor)
     }
@@ -168,7 +168,7 @@ extension MountTree {
       identity, from: (source.folder.id, source.name),
       to: Node(place: target.place, parent: target.folder.id, name: target.name, identity: identity))
     storage.ledger.folderMoved()
-    if let moved { storage.ledger.move(moved.tally, from: moved.from, to: moved.to, in: moved.area) }
+    if let moved { storage.ledger.move(moved.tallies, from: moved.from, to: moved.to, in: moved.area) }
     if case .user(let area) = target.place {
       if target.found != nil { storage.ledger.userFolderVanished(target.name, from: area) }
       storage.ledger.userFolderRenamed(source.name, to: target.name, in: area)
@@ -176,12 +176,12 @@ extension MountTree {
   }
 
   /// What a year or month takes with it to another user.
-  private func tallyToMove(
+  private func talliesToMove(
     _ source: Side, _ target: Side
-  ) throws -> (tally: Tally, from: FileName, to: FileName, area: Area)? {
+  ) throws -> (tallies: [(folder: FileIdentity?, tally: Tally)], from: FileName, to: FileName, area: Area)? {
     guard let from = user(of: source.folder), let to = user(of: target.folder), from.name != to.name else { return nil }
     return (
-      try storage.tally(below: source.name, in: source.folder.descriptor.raw), from.name, to.name, from.area
+      try storage.tallies(below: source.name, in: source.folder.descriptor.raw), from.name, to.name, from.area
     )
   }
 

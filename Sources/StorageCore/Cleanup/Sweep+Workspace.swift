@@ -134,19 +134,25 @@ extension Sweep {
     guard try setAside(name, unit, place, aside) else { return nil }
     let number = FileName("\(stat.st_ino)")
     var home = (folder: aside.checking, name: name)
+    var deletion = Deletion(isCounted: true)
     do throws(Errno) {
       // Whoever used it after it was looked through has left a trace by now: nobody finds it any more.
       if let now = try look(name, in: aside.checking, place.rule, isAside: true), isClosed(now.members) {
         try Sys.rename(name, in: aside.checking, to: number, in: aside.deleting, flags: Staging.noReplace)
         home = (aside.deleting, number)
-        if try delete(number, in: aside.deleting, isCounted: true) { return now.files }
+        if try delete(number, in: aside.deleting, &deletion) { return now.files }
       }
     } catch .canceled {
       // What is left of it is for the next server to delete, and was counted.
       storage.ledger.doubt()
       return nil
     } catch {
-      try putBack(home, as: name, place)
+      guard deletion.hasBegun else {
+        try putBack(home, as: name, place)
+        throw error
+      }
+      // Half of it is none that anybody wants back: the next cleanup deletes the rest.
+      storage.ledger.doubt()
       throw error
     }
     try putBack(home, as: name, place)

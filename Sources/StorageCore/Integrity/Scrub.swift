@@ -103,6 +103,7 @@ package final class Scrub: Sendable {
         kept.lastEnd = Clock.now()
         storage.digests.scrubbed(kept.pass, lastEnd: kept.lastEnd)
         kept.pass = nil
+        correctFigures()
       }
       save(kept, privateFolder)
       if !isDone { return }
@@ -142,6 +143,17 @@ package final class Scrub: Sendable {
     }
     kept.pass = state
     return isDone
+  }
+
+  /// What was changed behind the mount's back is in the figures again.
+  private func correctFigures() {
+    do throws(StorageError) {
+      try storage.recount(isCancelled: { [clock] in clock.withLock { $0.isStopping } })
+    } catch {
+      storage.refusals.add(
+        operation: "scrub", path: "/", errno: error.errno,
+        advice: "the figures could not be counted anew: \(error.advice)")
+    }
   }
 
   private func tellPassedOver(_ kept: inout Kept) {

@@ -106,6 +106,9 @@ package final class FreeSpace: Sendable {
 }
 
 extension statvfs {
+  /// Nothing can be written there.
+  package var isReadOnly: Bool { f_flag & UInt(ST_RDONLY) != 0 }
+
   /// So many of its blocks in bytes. Some file systems say of themselves that they have more than can be counted.
   package func bytes(_ blocks: fsblkcnt_t) -> Int64 {
     let (bytes, isTooMany) = UInt64(blocks).multipliedReportingOverflow(by: UInt64(f_frsize))

@@ -6,10 +6,28 @@ internal import Synchronization
 /// Whoever makes, grows or removes a file says so here. While a
 /// ``UsageCounter`` is still going through the folders, changes in a folder it
 /// has not reached are left to it.
+///
+/// A count of what has figures already goes into figures of its own, which take the others' place when it has ended.
 package final class Ledger: Sendable {
-  private let state: Mutex<State>
+  private let books = Mutex(Books())
 
-  package init() { state = Mutex(State()) }
+  package init() {}
+
+  private struct Books {
+    var shown = State()
+    /// Those of a new count.
+    var recount: State?
+
+    mutating func change(_ body: (inout State) -> Void) {
+      body(&shown)
+      if recount != nil { body(&recount!) }
+    }
+
+    /// Whatever a counter counts into.
+    mutating func counter<Result>(_ body: (inout State) -> Result) -> Result {
+      if recount != nil { body(&recount!) } else { body(&shown) }
+    }
+  }
 
   /// The figures and what the counter has reached.
   package struct State: Sendable {
@@ -50,6 +68,16 @@ package final class Ledger: Sendable {
       }
     }
 
+    mutating func rename(_ old: FileName, to new: FileName, in area: Area) {
+      guard var tallies = users[old] else { return }
+      let moved = area == .images ? tallies.images : tallies.thumbnails
+      if area == .images { tallies.images = Tally() } else { tallies.thumbnails = Tally() }
+      tallies.areas.remove(area)
+      users[old] = tallies.areas.isEmpty ? nil : tallies
+      users[new, default: .init()].areas.insert(area)
+      if area == .images { users[new]?.images += moved } else { users[new]?.thumbnails += moved }
+    }
+
     func reaches(_ folder: FileIdentity?, _ file: FileIdentity?) -> Bool {
       guard let counted, let folder else { return true }
       return counted.folders.contains(folder) || file.map(counted.linkedFiles.contains) ?? false
@@ -60,8 +88,8 @@ package final class Ledger: Sendable {
   ///
   /// - Parameter folder: where the file is; `nil` for a staged file, which no counter visits.
   package func record(_ change: Tally, to account: Account, in folder: FileIdentity?, file: FileIdentity? = nil) {
-    state.withLock { state in
-      if state.reaches(folder, file) { state.add(change, to: account) }
+    books.withLock { books in
+      books.change { if $0.reaches(folder, file) { $0.add(change, to: account) } }
     }
   }
 
@@ -69,56 +97,63 @@ package final class Ledger: Sendable {
   ///
   /// Its number is soon another file's, which a counter is not to take for this one.
   func recordEnd(of file: FileIdentity, _ tally: Tally, in account: Account, _ folder: FileIdentity) {
-    state.withLock { state in
-      if state.reaches(folder, file) { state.add(Tally() - tally, to: account) }
-      state.counted?.linkedFiles.remove(file)
+    books.withLock { books in
+      books.change { state in
+        if state.reaches(folder, file) { state.add(Tally() - tally, to: account) }
+        state.counted?.linkedFiles.remove(file)
+      }
     }
   }
 
   /// A file gets a further name, beside the one in `folder`. Where a counter has been there, it is not to count the file
   /// once more by the new one.
   package func willLink(_ file: FileIdentity, in folder: FileIdentity) {
-    state.withLock { state in
-      guard let counted = state.counted, counted.folders.contains(folder) else { return }
-      state.counted?.linkedFiles.insert(file)
+    books.withLock { books in
+      books.change { state in
+        guard let counted = state.counted, counted.folders.contains(folder) else { return }
+        state.counted?.linkedFiles.insert(file)
+      }
     }
   }
 
   package func userFolderAppeared(_ user: FileName, in area: Area) {
-    state.withLock { _ = $0.users[user, default: .init()].areas.insert(area) }
+    books.withLock { books in books.change { _ = $0.users[user, default: .init()].areas.insert(area) } }
   }
 
   package func userFolderVanished(_ user: FileName, from area: Area) {
-    state.withLock { state in
-      state.users[user]?.areas.remove(area)
-      if state.users[user]?.areas.isEmpty ?? false { state.users[user] = nil }
+    books.withLock { books in
+      books.change { state in
+        state.users[user]?.areas.remove(area)
+        if state.users[user]?.areas.isEmpty ?? false { state.users[user] = nil }
+      }
     }
   }
 
   /// A user's folder has a new name, and all that is in it with it.
   package func userFolderRenamed(_ old: FileName, to new: FileName, in area: Area) {
-    state.withLock { state in
-      guard var tallies = state.users[old] else { return }
-      let moved = area == .images ? tallies.images : tallies.thumbnails
-      if area == .images { tallies.images = Tally() } else { tallies.thumbnails = Tally() }
-      tallies.areas.remove(area)
-      state.users[old] = tallies.areas.isEmpty ? nil : tallies
-      state.users[new, default: .init()].areas.insert(area)
-      if area == .images { state.users[new]?.images += moved } else { state.users[new]?.thumbnails += moved }
-    }
+    books.withLock { books in books.change { $0.rename(old, to: new, in: area) } }
   }
 
-  /// Moves what a renamed year or month holds from one user to another.
-  package func move(_ tally: Tally, from old: FileName, to new: FileName, in area: Area) {
-    state.withLock { state in
-      state.add(Tally() - tally, to: .user(area, old))
-      state.add(tally, to: .user(area, new))
+  /// Moves what the folders of a renamed year or month hold from one user to another.
+  ///
+  /// - Parameter tallies: with the folder of each; `nil` for files that are staged.
+  package func move(
+    _ tallies: [(folder: FileIdentity?, tally: Tally)], from old: FileName, to new: FileName, in area: Area
+  ) {
+    books.withLock { books in
+      books.change { state in
+        for (folder, tally) in tallies where state.reaches(folder, nil) {
+          state.add(Tally() - tally, to: .user(area, old))
+          state.add(tally, to: .user(area, new))
+        }
+      }
     }
   }
 
   /// The figures of the whole; what the ledger does not know is left at zero.
   package var stats: StorageStats {
-    state.withLock { state in
+    books.withLock { books in
+      let state = books.shown
       var stats = StorageStats()
       stats.images = state.images.shown
       stats.thumbnails = state.thumbnails.shown
@@ -131,7 +166,8 @@ package final class Ledger: Sendable {
 
   /// The figures of one user.
   package func stats(of user: FileName) -> StorageStats {
-    state.withLock { state in
+    books.withLock { books in
+      let state = books.shown
       var stats = StorageStats()
       stats.images = state.users[user]?.images.shown ?? Tally()
       stats.thumbnails = state.users[user]?.thumbnails.shown ?? Tally()
@@ -144,36 +180,65 @@ package final class Ledger: Sendable {
   // MARK: Counting
 
   package func withState<Result>(_ body: (inout State) -> Result) -> Result {
-    state.withLock { body(&$0) }
+    books.withLock { body(&$0.shown) }
   }
 
-  func beginCounting() { state.withLock { $0.counted = State.Counted() } }
+  // MARK: Counting
 
-  func endCounting() { state.withLock { $0.counted = nil } }
+  /// Nothing has been counted yet.
+  func beginCounting() { books.withLock { $0.shown.counted = State.Counted() } }
+
+  /// Counts anew, beside the figures that there are.
+  ///
+  /// - Parameter staged: of files that no counter visits.
+  func beginRecount(_ staged: [(account: Account, tally: Tally)]) {
+    books.withLock { books in
+      var recount = State()
+      recount.counted = State.Counted()
+      for (account, tally) in staged { recount.add(tally, to: account) }
+      books.recount = recount
+    }
+  }
+
+  /// A count has come to its end, or was given up.
+  func endCounting(isComplete: Bool = true) {
+    books.withLock { books in
+      guard let recount = books.recount else {
+        if isComplete { books.shown.counted = nil }
+        return
+      }
+      books.recount = nil
+      guard isComplete else { return }
+      books.shown = recount
+      books.shown.counted = nil
+    }
+  }
 
   /// The disk failed.
-  package func doubt() { state.withLock { $0.isDoubtful = true } }
+  package func doubt() { books.withLock { books in books.change { $0.isDoubtful = true } } }
 
   /// A folder was made, or has another name now: a counter that is under way has to look for it.
-  package func folderMoved() { state.withLock { $0.counted?.moves += 1 } }
+  package func folderMoved() { books.withLock { books in books.change { $0.counted?.moves += 1 } } }
 
   /// How often that was said.
-  var moves: Int { state.withLock { $0.counted?.moves ?? 0 } }
+  var moves: Int { books.withLock { $0.counter { $0.counted?.moves ?? 0 } } }
 
   func hasCounted(_ folder: FileIdentity) -> Bool {
-    state.withLock { $0.counted?.folders.contains(folder) ?? true }
+    books.withLock { $0.counter { $0.counted?.folders.contains(folder) ?? true } }
   }
 
   /// Takes over what a counter found in one folder.
   func counted(_ folder: FileIdentity, _ tallies: [Account: Tally], linked: Set<FileIdentity>) {
-    state.withLock { state in
-      state.counted?.folders.insert(folder)
-      state.counted?.linkedFiles.formUnion(linked)
-      for (account, tally) in tallies { state.add(tally, to: account) }
+    books.withLock { books in
+      books.counter { state in
+        state.counted?.folders.insert(folder)
+        state.counted?.linkedFiles.formUnion(linked)
+        for (account, tally) in tallies { state.add(tally, to: account) }
+      }
     }
   }
 
   func isCountedLink(_ file: FileIdentity) -> Bool {
-    state.withLock { $0.counted?.linkedFiles.contains(file) ?? false }
+    books.withLock { $0.counter { $0.counted?.linkedFiles.contains(file) ?? false } }
   }
 }

@@ -33,13 +33,61 @@ struct CommandLineTests {
     try withMount { m in
       try m.month()
       try Files.write("x", to: m["images/user-7/2026/11/a.dcm"])
-      #expect(try m.run("\"$B\" stats \"$M\" --recount").status == 1)
       try m.unmount()
       try Files.write("yy", to: m.stored("images/user-7/2026/11/b.dcm"))
       #expect(try Stats(json: m.sh("\"$B\" stats \"$R\" --json")).images == Count(size: 1, count: 1))
       #expect(try Stats(json: m.sh("\"$B\" stats \"$R\" --json --recount")).images == Count(size: 3, count: 2))
       #expect(try Stats(json: m.sh("\"$B\" stats \"$R\" --json")).images == Count(size: 3, count: 2))
       try m.mount()
+      try m.expectStatsAsWalked()
+    }
+  }
+
+  @Test("and does so of a mount, with what is open, waits for its name, and moves meanwhile")
+  func recountOfMount() throws {
+    try withMount { m in
+      try m.python(
+        #"""
+        import json
+        def figures(*options):
+            return json.loads(subprocess.run([os.environ["B"], "stats", M, "--json", *options], check=True, capture_output=True).stdout)
+        for user in range(20): os.makedirs(f"{M}/images/user-{user}/2026/11")
+        put(M + "/images/user-7/2026/11/a.dcm", bytes(1000))
+        put(R + "/images/user-7/2026/11/beside.dcm", bytes(3000))
+        assert figures()["images"] == {"size": 1000, "count": 1}, figures()
+        new = os.open(M + "/images/user-7/2026/11/new.dcm", os.O_CREAT | os.O_WRONLY)
+        os.write(new, bytes(500))
+        work = os.open(M + "/images/user-7/2026/11/.work", os.O_CREAT | os.O_WRONLY)
+        os.write(work, bytes(70))
+        end = time.monotonic() + 2
+        def client(number):
+            chance, turn = random.Random(number), 0
+            while time.monotonic() < end:
+                turn += 1
+                folder = f"{M}/images/user-{chance.randrange(8, 20)}/2026"
+                try:
+                    with open(f"{folder}/11/{number}", "wb") as file: file.write(bytes(chance.randrange(5000)))
+                    os.rename(f"{folder}/11/{number}", f"{folder}/11/{number}-{turn % 5}")
+                    if turn % 20 == 0:
+                        other = f"{M}/images/user-{chance.randrange(8, 20)}/2026/{1 + number:02}"
+                        os.rename(f"{folder}/11", other)
+                        os.rename(other, f"{folder}/11")
+                except (FileNotFoundError, FileExistsError): pass
+                except OSError as error: assert error.errno == errno.ENOTEMPTY, error
+        clients = [os.fork() for _ in range(4)]
+        for number, child in enumerate(clients):
+            if child == 0: client(number); os._exit(0)
+        while time.monotonic() < end: figures("--recount")
+        for child in clients: os.waitpid(child, 0)
+        before = figures()
+        after = figures("--recount")
+        for key in "totalSize", "fileCount", "images", "thumbnails", "temp", "users":
+            assert before[key] == after[key], (key, before, after)
+        os.close(new)
+        os.close(work)
+        assert json.loads(get(M + "/images/user-7/.stats"))["images"] == {"size": 4500, "count": 3}
+        os.unlink(M + "/images/user-7/2026/11/.work")
+        """#)
       try m.expectStatsAsWalked()
     }
   }

@@ -39,7 +39,7 @@ struct SpanTests {
     arguments: [
       "mount --temp-max-age", "mount --cleanup-interval", "mount --session-linger", "mount --watchdog",
       "mount --scrub-interval", "cleanup --older-than",
-    ], ["-1", "nan", "inf", "1e7", "soon", "-0.5"])
+    ], ["-1", "nan", "inf", "1e7", "0x10", "1e3", "soon", "-0.5"])
   func refused(option: String, value: String) throws {
     try withoutMount { m in
       let (command, name) = (option.prefix { $0 != " " }, option.drop { $0 != " " }.dropFirst())

@@ -179,6 +179,7 @@ struct BackupTests {
         refused(errno.EPERM, os.mknod, session + "/.complete", file)
         assert "renamed" in get(M + "/.errors").decode()
         refused(errno.EINVAL, os.mknod, session + "/other", file)
+        assert " mknod temp/uploads/s/other EINVAL " in get(M + "/.errors").decode(), get(M + "/.errors")
         refused(errno.EPERM, os.mknod, M + "/images/a", file)
         refused(errno.EPERM, os.mknod, folder + "/p", stat.S_IFIFO | 0o640)
         # As an NFS server goes on: the file is new until it was written and closed.

@@ -188,19 +188,23 @@ struct VerifyTests {
       try plant(m)
       try damage(m, "images/user-7/2026/02/5.dcm")
       try m.sh("setfattr -x user.mammofs.sha256 \"$R/images/user-7/2026/01/2.dcm\"")
+      // Behind its back: the figures are right again after the next scrub.
+      let count = try m.stats().images.count
+      try Files.write("x", to: m.stored("images/user-7/2026/01/beside.dcm"))
       let isTold = try poll(seconds: 30) {
         try m.refusals().contains { $0.contains(" scrub images/user-7/2026/02/5.dcm EBADMSG is damaged") }
       }
       let lines = try m.refusals()
       #expect(isTold, "\(lines)")
       let isCounted = try poll(seconds: 30) {
-        try Files.text(m[".stats"]).contains("\"verified\": 9, \"damaged\": 1, \"unverified\": 0, \"lastScrub\": \"20")
+        try Files.text(m[".stats"]).contains("\"verified\": 10, \"damaged\": 1, \"unverified\": 0, \"lastScrub\": \"20")
       }
       let stats = try Files.text(m[".stats"])
       #expect(isCounted, "\(stats)")
       let digest = "getfattr -n user.mammofs.sha256 \"$M/images/user-7/2026/01/2.dcm\" 2>&1"
       #expect(try poll(seconds: 30) { try m.run(digest).status == 0 })
       #expect(try m.sh("\"$B\" stats \"$M\"").contains("1 damaged"))
+      #expect(try poll(seconds: 30) { try m.stats().images.count == count + 1 })
       try m.remount()
       #expect(try Files.text(m.stored(".mammofs/scrub.json")).contains("lastEnd"))
     }

@@ -9,8 +9,7 @@ import Testing
 @Suite("Every operation at every place, carried out and not answered", .mounting, .needs("python3"))
 struct UnansweredMatrixTests {
   @Test(
-    "is done once, and whoever asked is told what would have been told", .timeLimit(.minutes(20)),
-    .enabled(if: Prerequisites.isLong))
+    "is done once, and whoever asked is told what would have been told", .timeLimit(.minutes(20)))
   func everywhere() throws {
     var places: [String] = []
     var place: Place? = .root

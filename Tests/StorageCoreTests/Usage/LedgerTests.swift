@@ -76,7 +76,7 @@ struct LedgerTests {
   @Test("a year that moves to another user takes its figures along")
   func moved() {
     ledger.record(one + one, to: .user(.images, "user-7"), in: month)
-    ledger.move(one, from: "user-7", to: "user-8", in: .images)
+    ledger.move([(folder: nil, tally: one)], from: "user-7", to: "user-8", in: .images)
     #expect(images(of: "user-7") == one)
     #expect(images(of: "user-8") == one)
     #expect(ledger.stats.images == one + one)
