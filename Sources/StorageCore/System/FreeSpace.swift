@@ -17,6 +17,8 @@ package final class FreeSpace: Sendable {
   /// Bytes. With less, the server sees what is written: a write that fails for want of space must leave no file that
   /// looks whole, and the kernel does not tell which of its own failed.
   private static let scarce: Int64 = 256 << 20
+  /// Bytes. With more, a file that is opened now is mostly closed before the disk is full.
+  private static let plenty: Int64 = 1 << 30
   /// Bytes free on a disk on which a write of any size may have failed.
   private static let full: Int64 = 1 << 20
   /// Nanoseconds for which plenty is taken for granted.
@@ -33,9 +35,18 @@ package final class FreeSpace: Sendable {
 
   /// Hands a file on to whoever will write to it with the rights that this thread has now. They are of a user for whom the
   /// disk keeps nothing: where `df` says that it is full, it is.
-  package func withoutReserve<Result>(_ handOn: () throws(Errno) -> Result) throws(Errno) -> Result {
-    guard keepsForRoot else { return try handOn() }
-    lx_leave_reserve()
+  ///
+  /// That costs two system calls of some microseconds each. Where there is plenty of room, a file that is open for a short
+  /// time is spared them.
+  ///
+  /// - Parameters:
+  ///   - isBrief: the file is closed soon, as an image is, other than a database.
+  ///   - keepingRights: they are root's in all else, as to write to a set-user-ID file that stays one. Costs two more.
+  package func withoutReserve<Result>(
+    isBrief: Bool, keepingRights: Bool, _ handOn: () throws(Errno) -> Result
+  ) throws(Errno) -> Result {
+    guard keepsForRoot, !isBrief || room() < Self.plenty else { return try handOn() }
+    lx_leave_reserve(keepingRights ? 1 : 0)
     defer { lx_return_to_reserve() }
     return try handOn()
   }
