@@ -73,11 +73,12 @@ let package = Package(
     .testTarget(
       name: "MammoMountTests",
       dependencies: [
-        "FuseKit", "MammoMount", "StorageCore",
+        "CLinux", "FuseKit", "MammoMount", "StorageCore",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
-      swiftSettings: strict),
+      exclude: ["Tree/matrix.txt"], swiftSettings: strict),
+    .testTarget(name: "ProjectTests", swiftSettings: strict),
     .testTarget(name: "MountedTests", dependencies: ["StorageCore"], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

@@ -12,7 +12,7 @@ SWIFT=
 BUILD_PACKAGES=(ca-certificates git pkg-config libfuse3-dev fuse3)
 # shellcheck disable=SC2034
 TEST_PACKAGES=(attr acl coreutils dcmtk e2fsprogs openssh-client openssh-sftp-server procps python3
-  rsync strace util-linux xfsprogs)
+  rsync shellcheck strace util-linux xfsprogs)
 
 step() { printf '==> %s\n' "$*"; }
 warn() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }

@@ -69,6 +69,9 @@ step "Linting"
 (cd "$PROJECT" && "$SWIFT" format lint --strict --parallel --recursive \
   Sources Tests Package.swift Benchmarks/Sources Benchmarks/Package.swift Fuzzing/Sources/fuzz Fuzzing/Package.swift) || failed+=(lint)
 
+(cd "$PROJECT" && shellcheck -x mount-scripts/*.sh mount-scripts/mount.mammofs Benchmarks/run Benchmarks/stage.sh \
+  Fuzzing/run .ci/run) || failed+=(shellcheck)
+
 step "Building for release, warnings as errors"
 must "release build" warnings_are_errors
 must "release build" build_release

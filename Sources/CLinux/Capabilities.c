@@ -14,10 +14,9 @@ int lx_have_nobody(void) { return setresuid((uid_t)-1, (uid_t)-1, nobody); }
 
 void lx_forget_nobody(void) { syscall(SYS_setresuid, (uid_t)-1, (uid_t)-1, geteuid()); }
 
-void lx_leave_reserve(int keeps_rights) {
+void lx_leave_reserve(void) {
   syscall(SYS_setfsuid, nobody);
   // With root as user the kernel took the rights that concern files, too.
-  if (!keeps_rights) return;
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct sets[2];
   if (syscall(SYS_capget, &header, sets) != 0) return;

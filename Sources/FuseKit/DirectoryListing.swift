@@ -13,11 +13,11 @@ public struct DirectoryListing {
   /// no request waits, until it returns false. It may as well be left undone.
   public var afterwards: (() -> Bool)?
 
-  let request: fuse_req_t
+  let request: fuse_req_t?
   let buffer: UnsafeMutableRawBufferPointer
   private(set) var used = 0
 
-  init(request: fuse_req_t, buffer: UnsafeMutableRawBufferPointer, wantsAttributes: Bool) {
+  init(request: fuse_req_t?, buffer: UnsafeMutableRawBufferPointer, wantsAttributes: Bool) {
     self.request = request
     self.buffer = buffer
     self.wantsAttributes = wantsAttributes
@@ -79,7 +79,7 @@ public struct DirectoryListing {
     }
   }
 
-  private mutating func append(_ add: (fuse_req_t, UnsafeMutablePointer<CChar>?, Int) -> Int) -> Bool {
+  private mutating func append(_ add: (fuse_req_t?, UnsafeMutablePointer<CChar>?, Int) -> Int) -> Bool {
     let room = buffer.count - used
     let start = buffer.baseAddress.map { ($0 + used).assumingMemoryBound(to: CChar.self) }
     let size = add(request, start, room)

@@ -40,18 +40,14 @@ final class DataPath: Sendable {
   }
 
   /// The backing id for a file's first open, where the kernel is to serve it.
-  ///
-  /// - Parameter hasPrivileges: it is set-user-ID or set-group-ID.
-  func backing(
-    _ descriptor: CInt, for place: Place, isWriter: Bool, hasPrivileges: Bool, _ notifier: KernelNotifier?
-  ) -> Int32? {
+  func backing(_ descriptor: CInt, for place: Place, isWriter: Bool, _ notifier: KernelNotifier?) -> Int32? {
     guard choice(for: place) == .kernel, let notifier, notifier.passthroughAvailable,
       !fellBack.load(ordering: .relaxed), !(isWriter && freeSpace.isScarce())
     else { return nil }
     do throws(Errno) {
-      return try freeSpace.withoutReserve(
-        isBrief: place != .workspaceEntry, keepingRights: hasPrivileges
-      ) { () throws(Errno) in try notifier.registerBacking(descriptor) }
+      return try freeSpace.withoutReserve(isBrief: place != .workspaceEntry) { () throws(Errno) in
+        try notifier.registerBacking(descriptor)
+      }
     } catch {
       // Once refused, always: a mix of both ways on one file is an error in the kernel.
       if !fellBack.exchange(true, ordering: .relaxed) {

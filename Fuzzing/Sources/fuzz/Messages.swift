@@ -5,7 +5,7 @@ enum Messages {
   static func test(_ input: UnsafeRawBufferPointer) {
     if let header = RequestHeader(input) {
       expect(header.bytes >= 0, "\(header)")
-      _ = header.opcode.takesLong(bytes: header.bytes)
+      _ = header.opcode.takesLong
       _ = header.opcode.bit
     }
     guard let request = InitRequest(input) else { return patch(input, .passthrough) }

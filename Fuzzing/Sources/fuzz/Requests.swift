@@ -28,7 +28,7 @@ enum Requests {
       let storage = try Storage(path: path)
       try storage.initialize()
       let tree = try MountTree(
-        storage: storage, descriptorLimit: 256,
+        storage: storage, state: SharedState(), descriptorLimit: 256,
         logger: Logger(label: "fuzz") { _ in
           SwiftLogNoOpLogHandler()
         })

@@ -179,13 +179,12 @@ void lx_reset_scheduling(void);
 // that nothing that is executed gets more.
 int lx_keep_capabilities(uint64_t kept);
 // A file system may keep blocks for root (ext4, F2FS), whose server's files would take them. Between the last two calls this
-// thread is, for file systems, a user of whom that is not true; its capabilities are as they are only where that is asked
-// for, at the price of two calls. For that, the first makes the user a saved one of this thread and those it starts; it
-// takes CAP_SETUID, which the others do not.
+// thread is, for file systems, a user of whom that is not true, with its capabilities as they are. For that, the first makes
+// the user a saved one of this thread and those it starts; it takes CAP_SETUID, which the others do not.
 int lx_have_nobody(void);
 // Of the calling thread alone: by the first thread's users prlimit(2) decides who may change a process's limits.
 void lx_forget_nobody(void);
-void lx_leave_reserve(int keeps_rights);
+void lx_leave_reserve(void);
 void lx_return_to_reserve(void);
 
 // Names the calling thread, for ps and gdb; at most 15 bytes.

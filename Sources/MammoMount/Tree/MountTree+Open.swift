@@ -176,9 +176,7 @@ extension MountTree {
           // Writes that take privileges away have to be seen. And the kernel goes on with the flags of the open, where it
           // serves it: a `dd` that takes O_DIRECT off for the last bytes would be refused.
           backing: (hasPrivileges && isWriter && caller.user != 0) || flags & lx_O_DIRECT != 0
-            ? nil
-            : dataPath.backing(
-              descriptor.raw, for: place, isWriter: isWriter, hasPrivileges: hasPrivileges, notifier),
+            ? nil : dataPath.backing(descriptor.raw, for: place, isWriter: isWriter, notifier),
           chunk: bytes, size: Int64(stat.st_size), hasPrivileges: hasPrivileges)
         inode.booking.withLock { $0.modified = Clock.nanoseconds(stat.st_mtim) }
         if let failure = failure(of: id, place, name, in: parent) { inode.booking.withLock { $0.fail(failure) } }

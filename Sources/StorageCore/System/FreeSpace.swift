@@ -36,17 +36,15 @@ package final class FreeSpace: Sendable {
   /// Hands a file on to whoever will write to it with the rights that this thread has now. They are of a user for whom the
   /// disk keeps nothing: where `df` says that it is full, it is.
   ///
-  /// That costs two system calls of some microseconds each. Where there is plenty of room, a file that is open for a short
+  /// That costs four system calls of some microseconds each. Where there is plenty of room, a file that is open for a short
   /// time is spared them.
   ///
-  /// - Parameters:
-  ///   - isBrief: the file is closed soon, as an image is, other than a database.
-  ///   - keepingRights: they are root's in all else, as to write to a set-user-ID file that stays one. Costs two more.
+  /// - Parameter isBrief: the file is closed soon, as an image is, other than a database.
   package func withoutReserve<Result>(
-    isBrief: Bool, keepingRights: Bool, _ handOn: () throws(Errno) -> Result
+    isBrief: Bool, _ handOn: () throws(Errno) -> Result
   ) throws(Errno) -> Result {
     guard keepsForRoot, !isBrief || room() < Self.plenty else { return try handOn() }
-    lx_leave_reserve(keepingRights ? 1 : 0)
+    lx_leave_reserve()
     defer { lx_return_to_reserve() }
     return try handOn()
   }
