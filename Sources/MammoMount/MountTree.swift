@@ -55,6 +55,7 @@ package final class MountTree: FileSystem {
     renames = RenameLog(state.intents)
     journal = RequestJournal(state.requests)
     storage.observer = self
+    storage.openFiles = self
   }
 
   var notifier: KernelNotifier? { connection.withLock { $0 } }

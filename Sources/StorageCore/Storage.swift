@@ -34,6 +34,8 @@ public final class Storage: Sendable {
   let counting = Monitor(false)
   private let stopping = Atomic(false)
   package let ownWork = OwnWork()
+  private struct WeakQuery { weak var value: (any OpenFilesQuery)? }
+  private let openFilesQuery = Mutex(WeakQuery())
   private let abandonment = Mutex<@Sendable () -> Bool>({ false })
   private let resting = Mutex<@Sendable () -> Bool>({ false })
 
@@ -233,6 +235,12 @@ public final class Storage: Sendable {
   /// Whether nobody waits for what is being done for others.
   var isAbandoned: Bool { abandonment.withLock { $0 }() }
 
+  /// Who has files open for others, as a mount has.
+  package var openFiles: (any OpenFilesQuery)? {
+    get { openFilesQuery.withLock { $0.value } }
+    set { openFilesQuery.withLock { $0.value = newValue } }
+  }
+
   package var observer: (any StorageObserver)? {
     get { ownWork.observer }
     set { ownWork.observer = newValue }
@@ -314,7 +322,7 @@ public final class Storage: Sendable {
     var work: (count: Int, first: [FileName]) = (0, [])
     let counter = UsageCounter(
       root: root.descriptor, ledger: ledger, gate: gate,
-      openSize: { self.observer?.openSize($0) },
+      openSize: { self.openFiles?.openSize($0) },
       foundWork: { work = (work.count + 1, work.count == 0 ? $0 : work.first) },
       isCancelled: { self.stopping.load(ordering: .relaxed) })
     if counter.run() {

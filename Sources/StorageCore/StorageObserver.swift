@@ -26,18 +26,6 @@ package protocol StorageObserver: AnyObject, Sendable {
   ///
   /// The caller holds the lock of the folder that it was in.
   func unlinked(_ file: FileIdentity, _ held: SharedDescriptor, by loss: NameLoss) -> Int64?
-  /// Whether somebody has the file or folder open.
-  func isOpen(_ file: FileIdentity) -> Bool
-  /// The files and folders that somebody has open: as ``isOpen(_:)``, of all at once.
-  func openFiles() -> OpenFiles
-  /// Whether somebody has the file open for writing, or its last writer's release is yet to come.
-  func isOpenForWriting(_ file: FileIdentity) -> Bool
-  /// The booked size of a file that is open for writing, brought up to date.
-  func openSize(_ file: FileIdentity) -> Int64?
-  /// As ``openSize(_:)``, as it is booked now.
-  func bookedSize(_ file: FileIdentity) -> Int64?
-  /// What files that wait for their names in a folder are counted under.
-  func account(ofFolder folder: FileIdentity) -> Account
 }
 
 /// What is open at one moment.

@@ -76,29 +76,9 @@ extension MountTree {
       }
     }
   }
-
-  /// Moves a file from one account to another while `change` gives it its new name. The caller holds the file's lock.
-  ///
-  /// - Parameters:
-  ///   - stat: of the file before.
-  ///   - old: where it was counted.
-  ///   - new: asked after the change.
-  func moving(
-    _ stat: stat, from old: (account: Account, folder: FileIdentity?),
-    to new: () -> (account: Account, folder: FileIdentity?), _ change: () throws -> Void
-  ) throws {
-    guard stat.isRegularFile else { return try change() }
-    let identity = FileIdentity(stat)
-    let size = try handles.inode(identity).map { try bookHeld($0) } ?? Int64(stat.st_size)
-    try change()
-    let new = new()
-    let tally = Tally(size: size, count: 1)
-    storage.ledger.record(Tally() - tally, to: old.account, in: old.folder, file: identity)
-    storage.ledger.record(tally, to: new.account, in: new.folder, file: identity)
-  }
 }
 
-/// What the storage changes by itself, and what it has to ask.
+/// What the storage changes by itself.
 extension MountTree: StorageObserver {
   package func changed(_ names: [FileName], in folder: FileIdentity) {
     guard let (id, node) = nodes.find(folder) else { return }
@@ -147,34 +127,4 @@ extension MountTree: StorageObserver {
     stat.st_nlink = 0
     orphans.keep(.remembered(stat), for: node)
   }
-
-  package func isOpen(_ file: FileIdentity) -> Bool {
-    if handles.isOpen(file) { return true }
-    // A marker is no file of the session's folder until it has done its work.
-    guard let (_, node) = nodes.find(file), node.place == .session else { return false }
-    return handles.isMarkerOpen(in: node.name)
-  }
-
-  package func openFiles() -> OpenFiles { handles.openFiles }
-
-  package func isOpenForWriting(_ file: FileIdentity) -> Bool {
-    handles.inode(file)?.booking.withLock { $0.writers > 0 } ?? false
-  }
-
-  package func openSize(_ file: FileIdentity) -> Int64? {
-    guard let inode = handles.inode(file) else { return nil }
-    // The caller is within the gate, alone; a size that cannot be learnt is the disk's, which it looks up itself.
-    return try? inode.booking.withLock { booking throws(Errno) in
-      guard let descriptor = booking.handles.values.first?.descriptor else { return booking.size }
-      booking.size = Int64(try Sys.stat(descriptor).st_size)
-      return booking.size
-    }
-  }
-
-  package func account(ofFolder folder: FileIdentity) -> Account {
-    guard let (id, node) = nodes.find(folder), case .month(let area) = node.place else { return .temp }
-    return account(of: .image(area), in: id)
-  }
-
-  package func bookedSize(_ file: FileIdentity) -> Int64? { handles.inode(file)?.booking.withLock { $0.size } }
 }

@@ -29,7 +29,7 @@ extension MountTree {
   }
 
   /// The names that lead to a folder, from the root on.
-  private func names(of folder: NodeID) -> [FileName] {
+  func names(of folder: NodeID) -> [FileName] {
     var names: [FileName] = []
     var id = folder
     while id != .root, let record = nodes[id], names.count < 4096 {

@@ -165,21 +165,7 @@ extension MountTree {
     let occupant = try storage.occupant(found.location.name, in: found.location.folder.raw, of: session)
     try unlink(name, in: folder, .chunk, caller)
     session.removed(name)
-    vacate(occupant, of: name, in: folder)
-  }
-
-  /// Has a chunk that has lost its name give its place back. That is done, whatever comes of this: what cannot be freed
-  /// now is freed with the session, or by the next start.
-  func vacate(_ occupant: PlaceOccupant?, of name: FileName, in folder: Folder) {
-    guard let occupant else { return }
-    do throws(Errno) {
-      // Somebody may have opened it after it was looked at.
-      try occupant.vacate(isOpen: occupant.isOpen || handles.openInodes.contains { $0.chunk === occupant.file })
-    } catch {
-      storage.refusals.add(
-        operation: "unlink", path: path(of: folder.id, name), errno: error,
-        advice: "is gone, but what it occupied could not be freed; it is freed with its session")
-    }
+    storage.namespace.vacate(occupant, of: name, in: place(folder))
   }
 
   /// Removes a file's name. The caller holds no lock.

@@ -4,13 +4,7 @@ internal import StorageCore
 internal import Synchronization
 internal import SystemPackage
 
-/// Where a name is in the storage root: in its folder, or staged.
-struct Location {
-  let folder: SharedDescriptor
-  let name: FileName
-  /// Not under its own name in the storage root yet.
-  let isStaged: Bool
-}
+typealias Location = Namespace.Location
 
 /// A folder in which a request names an entry.
 struct Folder {
@@ -53,30 +47,33 @@ extension MountTree {
 
   /// Where an entry of a folder is.
   func location(of name: FileName, in folder: Folder) throws(StorageError) -> Location {
-    if let staged = storage.pending.staged(name, in: folder.node.identity) {
-      return Location(folder: try storage.staging.folder, name: staged, isStaged: true)
-    }
-    return Location(folder: folder.descriptor, name: name, isStaged: false)
+    try storage.namespace.location(of: name, in: folder.descriptor, folder.node.identity)
   }
 
   /// What is under a name; `nil` where there is nothing.
-  func find(_ name: FileName, in folder: Folder) throws -> (location: Location, stat: stat)? {
-    // Again, because a file can be published between the two looks.
-    for _ in 0..<3 {
-      let location = try location(of: name, in: folder)
-      do throws(Errno) {
-        let stat = try Sys.stat(location.name, in: location.folder)
-        return (location, stat)
-      } catch {
-        guard error == .noSuchFileOrDirectory else { throw error }
-        // It may just have got its name.
-        if location.isStaged, let stat = try? Sys.stat(name, in: folder.descriptor) {
-          return (Location(folder: folder.descriptor, name: name, isStaged: false), stat)
-        }
-        if !location.isStaged, storage.pending.staged(name, in: folder.node.identity) == nil { return nil }
-      }
+  func find(_ name: FileName, in folder: Folder) throws -> Namespace.Found? {
+    try storage.namespace.find(name, in: folder.descriptor, folder.node.identity)
+  }
+
+  /// A folder as the namespace takes it.
+  func place(_ folder: Folder) -> Namespace.Folder {
+    let id = folder.id
+    return Namespace.Folder(
+      folder.descriptor, folder.node.identity, folder.node.place, user: userFolder(of: folder),
+      session: sessionIfAny(folder)
+    ) { [self] in names(of: id) }
+  }
+
+  /// The name of the user's folder that this one is, or is in.
+  private func userFolder(of folder: Folder) -> FileName? {
+    switch folder.node.place {
+    case .user: folder.node.name
+    case .year: nodes[folder.node.parent]?.name
+    case .month: nodes[folder.node.parent].flatMap { nodes[$0.parent]?.name }
+    case .root, .rootStats, .rootErrors, .area, .image, .work, .userStats, .temp, .uploads, .session, .chunk,
+      .sessionWork, .marker, .sessionStats, .workspace, .workspaceEntry:
+      nil
     }
-    return nil
   }
 
   /// A descriptor of a node's file, good for attributes: one that is open, or a new one.

@@ -12,7 +12,12 @@ extension MountTree {
     let folder: Folder
     let name: FileName
     let place: Place
-    let found: (location: Location, stat: stat)?
+    let found: Namespace.Found?
+  }
+
+  /// A side as the namespace takes it.
+  func entry(_ side: Side) -> Namespace.Entry {
+    Namespace.Entry(folder: place(side.folder), name: side.name, place: side.place, found: side.found)
   }
 
   package func rename(
@@ -42,7 +47,7 @@ extension MountTree {
       if source.found == nil, try wasRenamed(newName, in: newFolder, by: caller.request) { throw RenamedBefore() }
       guard let stat = source.found?.stat else { throw Errno.noSuchFileOrDirectory }
       let target = try target(newName, in: newFolder, of: stat)
-      try checkPlaces(source, stat, target)
+      try storage.namespace.checkPlaces(entry(source), stat, entry(target))
       if target.found != nil, flags == lx_RENAME_NOREPLACE { throw Errno.fileExists }
       return (source, target, stat)
     }
@@ -71,22 +76,21 @@ extension MountTree {
       try storage.gate.still {
         let (source, target, _) = try sides()
         try recording(caller, source, target, exchanging: flags == lx_RENAME_EXCHANGE) {
-          if flags == lx_RENAME_EXCHANGE { try exchange(source, target) } else { try renameFolder(source, target) }
+          guard flags == lx_RENAME_EXCHANGE else { return try renameFolder(source, target) }
+          if let back = target.found?.stat { try storage.namespace.checkPlaces(entry(target), back, entry(source)) }
+          try storage.namespace.exchange(entry(source), entry(target))
         }
       }
     } else {
       try storage.gate.changing {
         try storage.names.holding(folder.node.identity, and: newFolder.node.identity) {
           let (source, target, _) = try sides()
-          try recording(caller, source, target, exchanging: false) { try renameFile(source, target) }
+          try recording(caller, source, target, exchanging: false) {
+            try storage.namespace.move(entry(source), entry(target))
+          }
         }
       }
     }
-  }
-
-  /// What a staged file's record is to say that is on its way to a side's name.
-  func origin(_ side: Side) -> Origin {
-    Origin(path: path(of: side.folder.id, side.name), folder: side.folder.node.identity)
   }
 
   private func source(_ name: FileName, in folder: Folder) throws -> Side {
@@ -109,42 +113,6 @@ extension MountTree {
     guard takes else { throw StorageError.notHere(name.description, rule: contents.rule) }
     let place = try folder.node.place.child(name)
     return Side(folder: folder, name: name, place: place, found: place == .marker ? nil : try find(name, in: folder))
-  }
-
-  /// What may be renamed to where.
-  func checkPlaces(_ source: Side, _ stat: stat, _ target: Side) throws(StorageError) {
-    switch (source.place, target.place) {
-    case (.user, _), (.year, _), (.month, _), (.session, _), (_, .user), (_, .year), (_, .month), (_, .session):
-      guard source.place != target.place || source.place == .session else { return }
-      if source.place.canBeCopied(to: target.place) {
-        throw .crossesPlaces(rule: "a folder is renamed within its tree only; copy this one")
-      }
-      if source.place == .session || target.place == .session {
-        throw .notHere(target.name.description, rule: "a session keeps its name; make a new one with mkdir")
-      }
-      throw .notHere(
-        target.name.description, rule: "user, year and month folders are renamed within their level only")
-    case (.chunk, _), (.sessionWork, _), (_, .chunk), (_, .sessionWork), (_, .marker):
-      guard stat.isRegularFile else {
-        throw .notHere(target.name.description, rule: "a session holds regular files only")
-      }
-      guard source.folder.id == target.folder.id else {
-        throw .crossesPlaces(rule: "files of a session are renamed within the session only; copy this one")
-      }
-      if target.place == .marker, source.place != .sessionWork {
-        throw .notHere(target.name.description, rule: "a chunk is not a marker; write .complete as a file of its own")
-      }
-      guard target.place == .chunk || source.place == .chunk, let session = sessionIfAny(target.folder) else { return }
-      try session.checkReceiving()
-    case (.workspaceEntry, .image), (.workspaceEntry, .work):
-      guard stat.isRegularFile else {
-        throw .notHere(target.name.description, rule: "a month folder holds regular files only")
-      }
-      guard stat.st_nlink == 1 else {
-        throw .crossesPlaces(rule: "the file has several names, an image has one; copy it")
-      }
-    default: break
-    }
   }
 
   /// Within the gate, alone.

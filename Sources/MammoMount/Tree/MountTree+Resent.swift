@@ -63,7 +63,7 @@ extension MountTree {
 
   /// A new file that was made, and perhaps not given to its owner.
   func ownAgain(
-    _ found: (location: Location, stat: stat), in folder: Folder, mode: mode_t, _ caller: Caller
+    _ found: Namespace.Found, in folder: Folder, mode: mode_t, _ caller: Caller
   ) throws {
     guard found.stat.isRegularFile, found.stat.st_size == 0 else { return }
     try own(

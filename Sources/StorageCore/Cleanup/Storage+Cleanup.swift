@@ -91,10 +91,10 @@ extension Storage {
   /// Whether anybody has the session's folder or a file in it open.
   func isOpen(_ session: UploadSession) -> Bool {
     guard !session.activity.isBusy else { return true }
-    guard let observer, let folder = try? root.openFolder(Layout.uploadsPath + [session.name]),
+    guard let openFiles, let folder = try? root.openFolder(Layout.uploadsPath + [session.name]),
       let stat = try? Sys.stat(folder), let entries = try? FolderStream.all(of: folder)
     else { return false }
-    if observer.isOpen(FileIdentity(stat)) { return true }
-    return entries.contains { observer.isOpen(FileIdentity(device: UInt64(stat.st_dev), inode: $0.inode)) }
+    if openFiles.isOpen(FileIdentity(stat)) { return true }
+    return entries.contains { openFiles.isOpen(FileIdentity(device: UInt64(stat.st_dev), inode: $0.inode)) }
   }
 }

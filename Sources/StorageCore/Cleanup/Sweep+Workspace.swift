@@ -215,7 +215,7 @@ extension Sweep {
 
   // MARK: What is open
 
-  private func openFiles() -> OpenFiles { storage.observer?.openFiles() ?? OpenFiles() }
+  private func openFiles() -> OpenFiles { storage.openFiles?.allOpen() ?? OpenFiles() }
 
   /// Nanoseconds for which a release is waited for. A file that was closed longer ago and has none is mapped.
   private static let releasing: UInt64 = 1_000_000_000

@@ -89,7 +89,7 @@ struct Sweep {
 
   private func isIdle(_ stat: stat) -> Bool { rule.wasLeftAlone(stat) }
 
-  func isOpen(_ stat: stat) -> Bool { storage.observer?.isOpen(FileIdentity(stat)) ?? false }
+  func isOpen(_ stat: stat) -> Bool { storage.openFiles?.isOpen(FileIdentity(stat)) ?? false }
 
   func note(_ path: String, _ tally: Tally, _ report: inout CleanupReport) {
     report.deleted += tally.count

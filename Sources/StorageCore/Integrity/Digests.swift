@@ -276,5 +276,5 @@ extension Storage {
     }
   }
 
-  package func isOpenForWriting(_ file: FileIdentity) -> Bool { observer?.isOpenForWriting(file) ?? false }
+  package func isOpenForWriting(_ file: FileIdentity) -> Bool { openFiles?.isOpenForWriting(file) ?? false }
 }

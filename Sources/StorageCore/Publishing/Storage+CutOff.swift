@@ -33,7 +33,7 @@ extension Storage {
       }
       let advice = try sizes.holding(file) { () throws(Errno) in
         let held = SharedDescriptor(try Sys.openPath(staged, in: staging.folder))
-        let size = observer?.openSize(file) ?? Int64(stat.st_size)
+        let size = openFiles?.openSize(file) ?? Int64(stat.st_size)
         let recovered = putIntoWorkspace(staged, in: staging.folder.raw, origin: path)
         pending.remove(name, in: folder)
         pending.forgetFailure(staged, held)

@@ -20,12 +20,20 @@ package final class Ledger: Sendable {
 
     mutating func change(_ body: (inout State) -> Void) {
       body(&shown)
-      if recount != nil { body(&recount!) }
+      _ = changeRecount(body)
+    }
+
+    /// `nil` where there is no new count.
+    private mutating func changeRecount<Result>(_ body: (inout State) -> Result) -> Result? {
+      // Taken out, so that it is changed in place.
+      guard var taken = recount.take() else { return nil }
+      defer { recount = taken }
+      return body(&taken)
     }
 
     /// Whatever a counter counts into.
     mutating func counter<Result>(_ body: (inout State) -> Result) -> Result {
-      if recount != nil { body(&recount!) } else { body(&shown) }
+      changeRecount(body) ?? body(&shown)
     }
   }
 

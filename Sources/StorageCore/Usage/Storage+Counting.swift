@@ -65,12 +65,12 @@ extension Storage {
       ledger.beginRecount(
         pending.everything.compactMap { key, staged in
           guard let stat = try? Sys.stat(staged, in: staging.folder) else { return nil }
-          let account = NameRules.isWorkName(key.name) ? .temp : observer?.account(ofFolder: key.folder) ?? .temp
+          let account = NameRules.isWorkName(key.name) ? .temp : openFiles?.account(ofFolder: key.folder) ?? .temp
           return (account, booked(stat))
         })
     }
     let counter = UsageCounter(
-      root: root.descriptor, ledger: ledger, gate: gate, openSize: { self.observer?.bookedSize($0) },
+      root: root.descriptor, ledger: ledger, gate: gate, openSize: { self.openFiles?.bookedSize($0) },
       foundWork: { _ in }, isCancelled: { self.isStopping || isCancelled() })
     let isComplete = counter.run()
     gate.still { ledger.endCounting(isComplete: isComplete) }
@@ -78,6 +78,6 @@ extension Storage {
 
   /// What the ledger has for a file.
   private func booked(_ stat: stat) -> Tally {
-    Tally(size: observer?.bookedSize(FileIdentity(stat)) ?? Int64(stat.st_size), count: 1)
+    Tally(size: openFiles?.bookedSize(FileIdentity(stat)) ?? Int64(stat.st_size), count: 1)
   }
 }
