@@ -10,13 +10,6 @@ internal import SystemPackage
 /// learnt from the file itself: when one is closed or synchronised, and for all
 /// open ones when somebody asks for figures.
 extension MountTree {
-  /// What the file of a node is counted under, and the folder it is counted in (`nil` while staged).
-  func account(of node: Node) -> (account: Account, folder: FileIdentity?) {
-    let folder = nodes[node.parent]?.identity
-    let isStaged = folder.map { storage.pending.staged(node.name, in: $0) != nil } ?? false
-    return (account(of: node.place, in: node.parent), isStaged ? nil : folder)
-  }
-
   /// What files of a place in a folder are counted under.
   func account(of place: Place, in parent: NodeID) -> Account {
     switch place {
@@ -54,16 +47,17 @@ extension MountTree {
     if modified != booking.modified { (booking.modified, booking.hasNews) = (modified, true) }
     defer { booking.size = size }
     guard !booking.isUnlinked, size != booking.size, let node = nodes[inode.node] else { return size }
-    let (account, folder) = account(of: node)
-    storage.ledger.record(Tally(size: size - booking.size), to: account, in: folder, file: inode.identity)
+    storage.namespace.grew(
+      inode.identity, node.name, in: nodes[node.parent]?.identity, by: size - booking.size,
+      account(of: node.place, in: node.parent))
     return size
   }
 
   /// Books a change of a file that is not open.
   func bookGrowth(_ bytes: Int64, of id: NodeID) {
     guard bytes != 0, !nodes.isOrphan(id), let node = nodes[id] else { return }
-    let (account, folder) = account(of: node)
-    storage.ledger.record(Tally(size: bytes), to: account, in: folder, file: node.identity)
+    storage.namespace.grew(
+      node.identity, node.name, in: nodes[node.parent]?.identity, by: bytes, account(of: node.place, in: node.parent))
   }
 
   /// Brings the ledger up to date with every file that is open for writing.
@@ -123,7 +117,7 @@ extension MountTree: StorageObserver {
   func remember(_ descriptor: SharedDescriptor, for node: NodeID) {
     guard var stat = try? Sys.stat(descriptor) else { return }
     // Somebody may be in it.
-    if stat.isFolder, let open = folders[node] { return orphans.keep(.held(open), for: node) }
+    if stat.isFolder { return orphans.keep(.held(folders[node] ?? descriptor), for: node) }
     stat.st_nlink = 0
     orphans.keep(.remembered(stat), for: node)
   }

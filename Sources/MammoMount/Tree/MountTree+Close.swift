@@ -84,7 +84,7 @@ extension MountTree {
 
   private func isPending(_ record: Node) -> Bool {
     guard record.place.isStaged, let folder = nodes[record.parent]?.identity else { return false }
-    return storage.pending.staged(record.name, in: folder) != nil
+    return storage.namespace.isPending(record.name, in: folder)
   }
 
   /// Remembers whether the file's release is to be expected, which a completion waits for.
@@ -140,7 +140,7 @@ extension MountTree {
   private func pendingFolder(of file: OpenFile) -> FileIdentity? {
     guard !nodes.isOrphan(file.inode.node), let record = nodes[file.inode.node], !record.place.isWorkName,
       record.place.isStaged, let parent = nodes[record.parent],
-      storage.pending.staged(record.name, in: parent.identity) != nil
+      storage.namespace.isPending(record.name, in: parent.identity)
     else { return nil }
     return parent.identity
   }
@@ -149,27 +149,14 @@ extension MountTree {
   ///
   /// - Returns: the folder, if the file still waited for its name there.
   private func publishHeld(_ file: OpenFile, in folder: FileIdentity, durably: Bool) throws -> SharedDescriptor? {
-    guard pendingFolder(of: file) == folder, let record = nodes[file.inode.node],
-      let staged = storage.pending.staged(record.name, in: folder)
-    else { return nil }
+    guard pendingFolder(of: file) == folder, let record = nodes[file.inode.node] else { return nil }
     if let failure = file.inode.booking.withLock({ $0.failure }) { throw ToldBefore(errno: failure) }
     let size = try bookHeld(file.inode)
-    let target = try descriptor(of: record.parent)
-    if let chunk = file.inode.chunk, chunk.place != nil {
-      try storage.staging.publishPlaced(staged, file.descriptor.raw, as: record.name, in: target.raw)
-    } else {
-      try storage.staging.publish(
-        staged, file.descriptor.raw, origin: Origin(path: path(of: file.inode.node), folder: folder), as: record.name,
-        in: target.raw,
-        // What it replaces may be durable: after a power cut one of the two has to be there whole.
-        durably: durably || storage.pending.replacesAnother(staged))
-    }
-    storage.pending.remove(record.name, in: folder)
-    storage.dropDisplaced(by: staged)
-    let account = account(of: record.place, in: record.parent)
-    let tally = Tally(size: size, count: 1)
-    storage.ledger.record(Tally() - tally, to: account, in: nil)
-    storage.ledger.record(tally, to: account, in: folder, file: record.identity)
+    let parent = try self.folder(record.parent)
+    let target = parent.descriptor
+    try storage.namespace.publish(
+      Namespace.Entry(folder: place(parent), name: record.name, place: record.place, found: nil), file.descriptor,
+      record.identity, size: size, chunk: file.inode.chunk, durably: durably)
     if let chunk = file.state.withLock({ $0.chunk }) {
       chunk.session.saved(chunk.name, size: size, place: file.inode.chunk?.place)
     }
@@ -273,9 +260,9 @@ extension MountTree {
   /// Remembers of a new file that it is not whole, for whoever opens or renames it later.
   private func noteFailure(_ failure: Errno, of file: OpenFile) {
     guard let record = nodes[file.inode.node], record.place.isStaged, !nodes.isOrphan(file.inode.node),
-      let folder = nodes[record.parent]?.identity, let staged = storage.pending.staged(record.name, in: folder)
+      let folder = nodes[record.parent]?.identity
     else { return }
-    storage.pending.fail(staged, file.descriptor, failure)
+    storage.namespace.noteFailure(ofPending: record.name, in: folder, file.descriptor, failure)
   }
 
   /// Whether somebody else has it open for writing whose release has not begun.

@@ -67,13 +67,15 @@ extension MountTree {
     chunk: (UploadSession, FileName)?
   ) throws -> (Entry, OpenedFile) {
     // Made and booked in one, or a count under way would find it before and book it twice.
-    let (descriptor, stat) = try storage.gate.changing { () throws -> (SharedDescriptor, stat) in
-      let made = try makeFile(name, in: folder, place, mode: mode, caller)
-      storage.ledger.record(
-        Tally(count: 1), to: account(of: place, in: folder.id), in: place.isStaged ? nil : folder.node.identity,
-        file: FileIdentity(made.1))
-      return made
+    let made = try storage.gate.changing {
+      // A work name is found by a later server whether it was opened or not.
+      try journal.recording(caller) {
+        try storage.namespace.create(name, in: self.place(folder), place, mode: mode & 0o777) {
+          descriptor throws(Errno) in try own(descriptor, in: folder, mode: mode, caller)
+        }
+      }
     }
+    let (descriptor, stat) = (made.descriptor, made.stat)
     let entry = entry(name, in: folder, place, stat)
     guard let id = entry.node, let record = nodes[id] else { throw Errno.staleNFSFileHandle }
     do {
@@ -85,50 +87,6 @@ extension MountTree {
       forget(id, count: 1)
       // The caller is told that there is no such file.
       try unlink(name, in: folder, place)
-      throw error
-    }
-  }
-
-  /// Makes a new file that belongs to its caller, or nothing.
-  private func makeFile(
-    _ name: FileName, in folder: Folder, _ place: Place, mode: Glibc.mode_t, _ caller: Caller
-  ) throws -> (SharedDescriptor, stat) {
-    guard place.isStaged else {
-      return try journal.recording(caller) {
-        let descriptor = SharedDescriptor(
-          try Sys.open(name, in: folder.descriptor, O_RDWR | O_CREAT | O_EXCL, mode: mode & 0o777))
-        do {
-          try own(descriptor, in: folder, mode: mode, caller)
-          return (descriptor, try Sys.stat(descriptor))
-        } catch {
-          try Sys.unlink(name, in: folder.descriptor)
-          throw error
-        }
-      }
-    }
-    if place == .chunk, let session = sessionIfAny(folder) { try session.checkReceiving() }
-    // A work name is found by a later server whether it was opened or not.
-    return try journal.recording(caller) { try makeStaged(name, in: folder, mode: mode, caller) }
-  }
-
-  private func makeStaged(
-    _ name: FileName, in folder: Folder, mode: Glibc.mode_t, _ caller: Caller
-  ) throws -> (SharedDescriptor, stat) {
-    let file = try storage.staging.create(
-      origin: Origin(path: path(of: folder.id, name), folder: folder.node.identity), flags: O_RDWR, mode: mode & 0o777)
-    do {
-      try own(file.descriptor, in: folder, mode: mode, caller)
-      let stat = try Sys.stat(file.descriptor)
-      try storage.names.holding(folder.node.identity) { () throws(Errno) in
-        // A completion, or somebody else's create, may have been quicker.
-        guard storage.pending.staged(name, in: folder.node.identity) == nil,
-          (try? Sys.stat(name, in: folder.descriptor)) == nil
-        else { throw .fileExists }
-        storage.pending.add(name, in: folder.node.identity, staged: file.name)
-      }
-      return (file.descriptor, stat)
-    } catch {
-      try storage.staging.discard(file.name)
       throw error
     }
   }

@@ -127,18 +127,14 @@ extension MountTree {
       !nodes.isOrphan(file.inode.node)
     {
       try Sys.synchronizeData(file.descriptor)
-      try storage.sizes.holding(record.identity) {
-        try storage.staging.forget(record.identity, file.descriptor.raw)
-      }
+      try storage.namespace.wasSynchronized(record.identity, file.descriptor)
       return try Sys.synchronizeFolder(try descriptor(of: record.parent))
     }
     if dataOnly { try Sys.synchronizeData(file.descriptor) } else { try Sys.synchronize(file.descriptor) }
     // What is renamed after that is kept under the name that it gets, whoever has it open.
     file.inode.noteSynchronized()
-    if let record = nodes[file.inode.node], let folder = nodes.identity(of: record.parent),
-      let staged = storage.pending.staged(record.name, in: folder)
-    {
-      storage.pending.noteSynchronized(staged)
+    if let record = nodes[file.inode.node], let folder = nodes.identity(of: record.parent) {
+      storage.namespace.noteSynchronized(pending: record.name, in: folder)
     }
   }
 

@@ -42,7 +42,7 @@ extension MountTree {
   private func note(_ error: StorageError, _ operation: StaticString, _ node: NodeID, _ name: EntryName?) {
     if case .system(let errno, _) = error {
       guard Self.isTrouble(errno) else { return }
-      if errno == .ioError || errno == .readOnlyFileSystem { storage.ledger.doubt() }
+      if errno == .ioError || errno == .readOnlyFileSystem { storage.namespace.doubtFigures() }
     }
     storage.refusals.add(
       operation: "\(operation)", path: path(of: node, name.map { FileName(nulTerminated: $0.nulTerminated) }),

@@ -53,7 +53,7 @@ extension MountTree {
       storage.uploads.session(name)?.waitForChunkRemoval()
     }
     state.isFresh = false
-    var names = storage.pending.all(in: open.identity).map(\.name)
+    var names = storage.namespace.pendingNames(in: open.identity)
     if open.place == .root { names += [".stats", ".errors"] }
     if open.place == .session, let session = nodes[open.node]?.name, markers.exist(for: session),
       storage.uploads.session(session)?.record == nil

@@ -60,30 +60,10 @@ extension MountTree {
             handles.inode(of: id) == nil, let found = try find(now.name, in: folder), !found.location.isStaged,
             FileIdentity(found.stat) == now.identity, found.stat.st_size == 0
           else { return }
-          try stage(found.stat, now, in: folder)
+          try storage.namespace.unpublish(
+            Namespace.Entry(folder: place(folder), name: now.name, place: now.place, found: found), found)
         }
       }
     }
-  }
-
-  private func stage(_ stat: stat, _ record: Node, in folder: Folder) throws {
-    let staging = try storage.staging
-    let file = try Sys.openPath(record.name, in: folder.descriptor)
-    let raw = file.raw
-    let staged = staging.nextName()
-    try storage.ownWork.on(stat, raw) { () throws(Errno) in
-      try staging.forget(record.identity)
-      Staging.setOrigin(Origin(path: path(of: folder.id, record.name), folder: folder.node.identity), of: raw)
-      do throws(Errno) {
-        try Sys.rename(record.name, in: folder.descriptor, to: staged, in: staging.folder)
-      } catch {
-        Staging.removeOrigin(of: file)
-        throw error
-      }
-    }
-    storage.pending.add(record.name, in: folder.node.identity, staged: staged)
-    let account = account(of: record.place, in: folder.id)
-    storage.ledger.record(Tally(count: -1), to: account, in: folder.node.identity, file: record.identity)
-    storage.ledger.record(Tally(count: 1), to: account, in: nil)
   }
 }

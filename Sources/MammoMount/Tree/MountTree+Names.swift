@@ -15,46 +15,19 @@ extension MountTree {
       let place = try folderPlace(name, in: folder)
       if !wasDone(caller.request) { try storage.freeSpace.admit() }
       return try storage.gate.changing {
-        let isWorkspace = place == .workspaceEntry
-        let folderMode = storage.folderMode
+        let target = self.place(folder)
         let group = try Root.inheritedGroup(of: folder.descriptor.raw) ?? caller.group
-        try holding(isNoted(place) ? folder.node.identity : nil) {
+        let isOwn = caller.user == process.user && group == process.group
+        try holding(storage.namespace.isNoted(place) ? folder.node.identity : nil) {
           try once(caller, unlessBefore: .fileExists) { () throws(Errno) in
-            try Sys.makeFolder(
-              name, in: folder.descriptor, mode: isWorkspace ? mode & 0o7777 : mode_t(folderMode))
+            try storage.namespace.makeFolder(name, in: target, place, mode: mode)
           } then: {
-            if caller.user != process.user || group != process.group {
-              try orRemove(name, in: folder) { () throws(Errno) in
-                try Sys.chown(name, in: folder.descriptor, caller.user, group)
-              }
-            }
-            if !isWorkspace {
-              try orRemove(name, in: folder) { () throws(Errno) in
-                try Root.complete(folderMode, of: name, in: folder.descriptor.raw)
-              }
-            }
-            storage.ledger.folderMoved()
-            switch place {
-            case .user(let area): storage.ledger.userFolderAppeared(name, in: area)
-            case .session: try storage.uploads.began(name)
-            case .root, .rootStats, .rootErrors, .area, .year, .month, .image, .work, .userStats, .temp, .uploads,
-              .chunk, .sessionWork, .marker, .sessionStats, .workspace, .workspaceEntry:
-              break
-            }
+            try storage.namespace.completeFolder(
+              name, in: target, place, owner: isOwn ? nil : Owner(user: caller.user, group: group))
           }
         }
         return entry(name, in: folder, place, try Sys.stat(name, in: folder.descriptor))
       }
-    }
-  }
-
-  /// What a new folder needs; without it the folder goes again.
-  private func orRemove(_ name: FileName, in folder: Folder, _ body: () throws(Errno) -> Void) throws(Errno) {
-    do throws(Errno) {
-      try body()
-    } catch {
-      try Sys.removeFolder(name, in: folder.descriptor)
-      throw error
     }
   }
 
@@ -84,32 +57,18 @@ extension MountTree {
         isGone = try storage.gate.changing {
           // It may have been completed in between.
           if session?.isLosingChunks ?? false { return false }
-          guard storage.pending.isEmpty(identity) else { throw Errno.directoryNotEmpty }
+          guard !storage.namespace.hasPending(in: identity) else { throw Errno.directoryNotEmpty }
           if let session { try empty(session, identity, in: folder) }
-          try holding(isNoted(place) ? folder.node.identity : nil) {
+          try holding(storage.namespace.isNoted(place) ? folder.node.identity : nil) {
             try journal.once(caller) { _ in
               journal.willRemove(identity, caller)
-              try removing(identity, name, in: folder.descriptor.raw) { () throws(Errno) in
-                try Sys.removeFolder(name, in: folder.descriptor)
-              }
-              if let session { try storage.uploads.ended(session) }
-              if case .user(let area) = place { storage.ledger.userFolderVanished(name, from: area) }
+              try storage.namespace.removeFolder(name, in: self.place(folder), place)
               return 0
             }
           }
           return true
         }
       }
-    }
-  }
-
-  /// Whether it is kept in mind which folders of this kind there are.
-  private func isNoted(_ place: Place) -> Bool {
-    switch place {
-    case .user, .session: true
-    case .root, .rootStats, .rootErrors, .area, .year, .month, .image, .work, .userStats, .temp, .uploads, .chunk,
-      .sessionWork, .marker, .sessionStats, .workspace, .workspaceEntry:
-      false
     }
   }
 
@@ -127,22 +86,7 @@ extension MountTree {
     guard !session.hasChunks, session.record != nil || !markers.exist(for: session.name) else {
       throw Errno.directoryNotEmpty
     }
-    let inside = try Sys.openFolder(session.name, in: folder.descriptor)
-    let raw = inside.raw
-    // The second is there where a completion could not be tidied up, and perhaps chunks.
-    let results = [Layout.result, Layout.completing]
-    guard try FolderStream.all(of: raw).allSatisfy({ results.contains($0.name) }) else {
-      throw Errno.directoryNotEmpty
-    }
-    for result in results where (try? Sys.stat(result, in: raw)) != nil {
-      try storage.names.holding(identity) { () throws(Errno) in
-        // What has not taken its place is not counted.
-        if result == Layout.completing { return try Sys.unlink(result, in: raw) }
-        _ = try storage.losing(result, in: raw, identity, from: .temp) { () throws(Errno) in
-          try Sys.unlink(result, in: raw)
-        }
-      }
-    }
+    try storage.namespace.clearSession(session.name, identity, in: folder.descriptor)
   }
 
   package func unlink(_ name: EntryName, in parent: NodeID, _ caller: Caller) throws(Errno) {
@@ -174,35 +118,14 @@ extension MountTree {
   func unlink(_ name: FileName, in folder: Folder, _ place: Place, _ caller: Caller? = nil) throws {
     try storage.gate.changing {
       try storage.names.holding(folder.node.identity) {
-        let location = try location(of: name, in: folder)
-        guard let caller else { return try remove(name, in: folder, place, location) }
+        let target = self.place(folder)
+        guard let caller else { return try storage.namespace.remove(name, in: target, place) }
         try journal.once(caller) { _ in
-          try remove(name, in: folder, place, location) { [journal] in journal.willRemove($0, caller) }
+          try storage.namespace.remove(name, in: target, place) { [journal] in journal.willRemove($0, caller) }
           return 0
         }
       }
     }
-  }
-
-  /// Removes a file's name, staged or not, and books it; a folder's is refused. Within the gate, with the folder's
-  /// lock and no file's.
-  ///
-  /// - Parameter before: told which file it is, just before its name goes.
-  func remove(
-    _ name: FileName, in folder: Folder, _ place: Place, _ location: Location,
-    before: (FileIdentity) -> Void = { _ in }
-  ) throws {
-    let account = account(of: place, in: folder.id)
-    guard !location.isStaged else {
-      _ = try storage.removePending(name, in: folder.node.identity, account: account, before: before)
-      return
-    }
-    let lost = try storage.losing(
-      location.name, in: location.folder.raw, folder.node.identity, from: account, before: before
-    ) { () throws(Errno) in
-      try Sys.unlink(location.name, in: location.folder)
-    }
-    if let lost, !lost.isGone { nodes.lostName(lost.file, name, in: folder.id) }
   }
 
   /// The place of a name that is to go; what is made here, and the documented folders, stay.
@@ -214,14 +137,5 @@ extension MountTree {
     if place.isVirtual { throw StorageError.reserved(name.description) }
     if place.isDocumentedFolder { throw StorageError.reserved(name.description) }
     return place
-  }
-
-  /// Keeps a folder that the kernel refers to reachable while `removal` takes its name away.
-  func removing(_ folder: FileIdentity, _ name: FileName, in parent: CInt, by removal: () throws(Errno) -> Void)
-    throws(Errno)
-  {
-    let held = SharedDescriptor(try Sys.openPath(name, in: parent))
-    try removal()
-    if let node = nodes.unlinked(folder) { orphans.keep(.held(held), for: node) }
   }
 }

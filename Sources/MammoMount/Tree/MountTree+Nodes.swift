@@ -164,7 +164,7 @@ extension MountTree {
       // The bytes of a chunk are elsewhere. A tool that is told of no blocks takes the chunk for one hole.
       if isChunk(place) { stat.st_blocks = max(stat.st_blocks, stat.st_size / 512 + (stat.st_size % 512 == 0 ? 0 : 1)) }
     // The times of the folder change when a file gets its name, of which the kernel is not told.
-    case .month: if !storage.pending.isEmpty(FileIdentity(stat)) { timeout = 0 }
+    case .month: if storage.namespace.hasPending(in: FileIdentity(stat)) { timeout = 0 }
     case .root: storage.top?.show(in: &stat)
     case .rootStats, .rootErrors, .area, .user, .year, .userStats, .temp, .uploads, .session, .sessionStats, .marker,
       .workspace, .workspaceEntry:

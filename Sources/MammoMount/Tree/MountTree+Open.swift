@@ -206,9 +206,7 @@ extension MountTree {
 
   /// The failure of a write to a file that has no name in the storage root yet.
   private func failure(of id: NodeID, _ place: Place, _ name: FileName, in parent: NodeID) -> Errno? {
-    guard place.isStaged, !nodes.isOrphan(id), let folder = nodes[parent]?.identity,
-      let staged = storage.pending.staged(name, in: folder)
-    else { return nil }
-    return storage.pending.failure(staged)
+    guard place.isStaged, !nodes.isOrphan(id), let folder = nodes[parent]?.identity else { return nil }
+    return storage.namespace.failure(ofPending: name, in: folder)
   }
 }

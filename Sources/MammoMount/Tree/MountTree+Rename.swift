@@ -76,7 +76,9 @@ extension MountTree {
       try storage.gate.still {
         let (source, target, _) = try sides()
         try recording(caller, source, target, exchanging: flags == lx_RENAME_EXCHANGE) {
-          guard flags == lx_RENAME_EXCHANGE else { return try renameFolder(source, target) }
+          guard flags == lx_RENAME_EXCHANGE else {
+            return try storage.namespace.moveFolder(entry(source), entry(target))
+          }
           if let back = target.found?.stat { try storage.namespace.checkPlaces(entry(target), back, entry(source)) }
           try storage.namespace.exchange(entry(source), entry(target))
         }
@@ -113,54 +115,5 @@ extension MountTree {
     guard takes else { throw StorageError.notHere(name.description, rule: contents.rule) }
     let place = try folder.node.place.child(name)
     return Side(folder: folder, name: name, place: place, found: place == .marker ? nil : try find(name, in: folder))
-  }
-
-  /// Within the gate, alone.
-  private func renameFolder(_ source: Side, _ target: Side) throws {
-    guard let found = source.found else { throw Errno.noSuchFileOrDirectory }
-    if let replaced = target.found?.stat {
-      guard replaced.isFolder else { throw Errno.notDirectory }
-      guard storage.pending.isEmpty(FileIdentity(replaced)) else { throw Errno.directoryNotEmpty }
-    }
-    let moved = try talliesToMove(source, target)
-    func change() throws(Errno) {
-      try Sys.rename(source.name, in: source.folder.descriptor, to: target.name, in: target.folder.descriptor)
-    }
-    if let replaced = target.found?.stat {
-      try removing(FileIdentity(replaced), target.name, in: target.folder.descriptor.raw, by: change)
-    } else {
-      try change()
-    }
-    let identity = FileIdentity(found.stat)
-    nodes.renamed(
-      identity, from: (source.folder.id, source.name),
-      to: Node(place: target.place, parent: target.folder.id, name: target.name, identity: identity))
-    storage.ledger.folderMoved()
-    if let moved { storage.ledger.move(moved.tallies, from: moved.from, to: moved.to, in: moved.area) }
-    if case .user(let area) = target.place {
-      if target.found != nil { storage.ledger.userFolderVanished(target.name, from: area) }
-      storage.ledger.userFolderRenamed(source.name, to: target.name, in: area)
-    }
-  }
-
-  /// What a year or month takes with it to another user.
-  private func talliesToMove(
-    _ source: Side, _ target: Side
-  ) throws -> (tallies: [(folder: FileIdentity?, tally: Tally)], from: FileName, to: FileName, area: Area)? {
-    guard let from = user(of: source.folder), let to = user(of: target.folder), from.name != to.name else { return nil }
-    return (
-      try storage.tallies(below: source.name, in: source.folder.descriptor.raw), from.name, to.name, from.area
-    )
-  }
-
-  /// The user to whom a user's or year's folder belongs.
-  private func user(of folder: Folder) -> (name: FileName, area: Area)? {
-    switch folder.node.place {
-    case .user(let area): (folder.node.name, area)
-    case .year(let area): nodes[folder.node.parent].map { ($0.name, area) }
-    case .root, .rootStats, .rootErrors, .area, .month, .image, .work, .userStats, .temp, .uploads, .session, .chunk,
-      .sessionWork, .marker, .sessionStats, .workspace, .workspaceEntry:
-      nil
-    }
   }
 }

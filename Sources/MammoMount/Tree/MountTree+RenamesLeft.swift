@@ -24,48 +24,15 @@ extension MountTree {
   }
 
   private func keepName(_ side: RenameIntent.Side, _ file: FileName) {
-    let (name, parent) = (side.name, side.parent)
-    guard let folder = nodes[parent], let place = try? folder.place.child(name),
-      // It may have its new name already, by a handle.
-      !storage.pending.has(file), storage.pending.staged(name, in: folder.identity) == nil,
-      let staging = try? storage.staging,
-      let stat = try? Sys.stat(file, in: staging.folder)
-    else { return }
-    let descriptor = try? SharedDescriptor(Sys.openPath(file, in: staging.folder))
-    if let descriptor {
-      Staging.setOrigin(Origin(path: path(of: parent, name), folder: folder.identity), of: descriptor.raw)
-    }
-    storage.pending.add(name, in: folder.identity, staged: file)
-    if let descriptor { storage.pending.recall(file, PendingFiles.failure(notedOn: descriptor)) }
-    storage.ledger.record(
-      Tally(size: Int64(stat.st_size), count: 1), to: account(of: place, in: parent), in: nil)
+    guard let folder = try? folder(side.parent), let place = try? folder.node.place.child(side.name) else { return }
+    storage.namespace.keepName(file, as: side.name, in: self.place(folder), place)
   }
 
   /// Returns false where it is one that waits for its name.
   private func giveBack(_ side: RenameIntent.Side, to staged: FileName) throws -> Bool {
-    let staging = try storage.staging
     let folder = try folder(side.parent)
-    let place = try folder.node.place.child(side.name)
-    let file = SharedDescriptor(try Sys.open(staged, in: staging.folder, O_RDONLY))
-    let pending = storage.pending.staged(side.name, in: folder.node.identity)
-    guard !place.isWorkName, place != .workspaceEntry || pending == nil, pending == nil || pending == staged,
-      pending != nil || !storage.pending.has(staged), PendingFiles.failure(notedOn: file) == nil
-    else { return false }
-    try Sys.synchronizeData(file)
-    try Sys.rename(staged, in: staging.folder, to: side.name, in: folder.descriptor, flags: Staging.noReplace)
-    Staging.removeOrigin(of: file)
-    let size = Int64(try Sys.stat(file).st_size)
-    if pending != nil {
-      // By who has it open for reading; from here on it is counted where it is.
-      storage.pending.remove(side.name, in: folder.node.identity)
-      let (account, tally) = (account(of: place, in: side.parent), Tally(size: size, count: 1))
-      storage.ledger.record(Tally() - tally, to: account, in: nil)
-      storage.ledger.record(tally, to: account, in: folder.node.identity)
-    }
-    if place == .chunk, let session = sessionIfAny(folder) {
-      session.saved(side.name, size: size, place: storage.place(ofChunk: side.name, in: folder.descriptor.raw))
-    }
-    return true
+    return try storage.namespace.giveBack(
+      staged, as: side.name, in: place(folder), try folder.node.place.child(side.name))
   }
 
   /// A rename that was under way was carried out, or was not; the nodes are to know.

@@ -109,7 +109,7 @@ extension MountTree {
           $0.target.parent == node.parent && $0.target.name == node.name && $0.identity != identity
         })
     {
-      try storage.staging.discard(record)
+      try storage.namespace.discard(record)
       nodes.unlinked(identity)
     }
     if !nodes.isOrphan(id), record.failure != 0, node.place.isStaged, staged[identity] == nil,
@@ -145,10 +145,9 @@ extension MountTree {
     handles.adopt(file, handle, hasName: !isOrphan)
     if isOrphan { return orphans.keep(.held(descriptor), for: id) }
     if isFirst, let name = staged[identity], let folder = nodes.identity(of: node.parent) {
-      storage.pending.add(node.name, in: folder, staged: name)
-      storage.pending.recall(name, PendingFiles.failure(notedOn: descriptor))
-      storage.ledger.record(
-        Tally(size: Int64(stat.st_size), count: 1), to: account(of: node.place, in: node.parent), in: nil)
+      storage.namespace.adopt(
+        name, descriptor, size: Int64(stat.st_size), as: node.name, in: folder,
+        account(of: node.place, in: node.parent))
     }
   }
 

@@ -67,7 +67,7 @@ extension MountTree {
         }
         // One that waits for its name is no chunk of the session's yet.
         guard let session, let now = nodes[id], now.place == .chunk, !nodes.isOrphan(id),
-          let folder = nodes.identity(of: now.parent), storage.pending.staged(now.name, in: folder) == nil
+          let folder = nodes.identity(of: now.parent), !storage.namespace.isPending(now.name, in: folder)
         else { return }
         session.saved(now.name, size: size, place: chunk?.place)
       }
@@ -79,10 +79,8 @@ extension MountTree {
   /// - Parameter isEmpty: nothing is left of what was written; else all that was missing was written.
   func forgetFailure(of id: NodeID, _ inode: OpenInode?, _ file: SharedDescriptor, isEmpty: Bool = true) {
     if let inode, inode.booking.withLock({ $0.failure }) == nil { return }
-    if let record = nodes[id], !nodes.isOrphan(id), let folder = nodes[record.parent]?.identity,
-      let staged = storage.pending.staged(record.name, in: folder)
-    {
-      storage.pending.forgetFailure(staged, file)
+    if let record = nodes[id], !nodes.isOrphan(id), let folder = nodes[record.parent]?.identity {
+      storage.namespace.forgetFailure(ofPending: record.name, in: folder, file)
     }
     // What an open has on record goes last: by that a later server knows that there is something to forget.
     inode?.succeed(isEmpty: isEmpty)

@@ -70,9 +70,9 @@ extension MountTree {
         guard let file else {
           throw StorageError.crossesPlaces(rule: "an image has one name; copy it, or link files of temp/processing")
         }
-        if let home = nodes.identity(of: record.parent) { storage.ledger.willLink(record.identity, in: home) }
         return try once(caller, unlessBefore: .fileExists) { () throws(Errno) in
-          try Sys.link(file, to: name, in: folder)
+          try storage.namespace.link(
+            file, record.identity, in: nodes.identity(of: record.parent), as: name, in: folder)
         }
       }
     }
@@ -112,10 +112,7 @@ extension MountTree {
       let isNew = try make(name, folder.descriptor.raw)
       let stat = try Sys.stat(name, in: folder.descriptor)
       // What an earlier server made, a counter finds.
-      if isNew, stat.isRegularFile, stat.st_nlink == 1 {
-        storage.ledger.record(
-          Tally(size: Int64(stat.st_size), count: 1), to: .temp, in: folder.node.identity, file: FileIdentity(stat))
-      }
+      if isNew { storage.namespace.made(stat, in: folder.node.identity) }
       return entry(name, in: folder, place, stat)
     }
   }

@@ -98,15 +98,12 @@ extension MountTree {
     _ session: UploadSession, _ folder: NodeID, mode: mode_t?, _ caller: Caller
   ) throws -> OpenedFile {
     let mode = mode ?? mode_t(Layout.fileMode)
-    let file = try storage.staging.create(origin: Origin.disposable, flags: O_RDWR, mode: mode & 0o777)
-    do {
-      try own(file.descriptor, in: try self.folder(folder), mode: mode, caller)
-    } catch {
-      try storage.staging.discard(file.name)
-      throw error
+    let parent = try self.folder(folder)
+    let file = try storage.namespace.createUnnamed(mode: mode & 0o777) { descriptor throws(Errno) in
+      try own(descriptor, in: parent, mode: mode, caller)
     }
     let draft = MarkerDraft(
-      session: session, descriptor: file.descriptor, staged: file.name, credentials: Credentials(caller),
+      session: session, descriptor: file.descriptor, staged: file.staged, credentials: Credentials(caller),
       opener: caller.process)
     draft.credentials.note(on: file.descriptor)
     markers.add(draft)
@@ -123,7 +120,7 @@ extension MountTree {
 
   func drop(_ draft: MarkerDraft) throws {
     markers.remove(draft)
-    try storage.staging.discard(draft.staged)
+    try storage.namespace.discard(draft.staged)
   }
 
   // MARK: Removing it
@@ -137,10 +134,9 @@ extension MountTree {
       return try storage.gate.changing {
         try storage.names.holding(folder.node.identity) {
           _ = try journal.once(caller) { _ in
-            try storage.losing(
-              Layout.result, in: folder.descriptor.raw, folder.node.identity, from: .temp,
-              before: { [journal] in journal.willRemove($0, caller) }
-            ) { () throws(Errno) in try Sys.unlink(Layout.result, in: folder.descriptor) }
+            try storage.namespace.remove(Layout.result, in: place(folder), .marker) { [journal] in
+              journal.willRemove($0, caller)
+            }
             return 0
           }
         }

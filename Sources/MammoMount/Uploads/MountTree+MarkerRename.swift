@@ -16,8 +16,8 @@ extension MountTree {
       if caller.request.isResent { tellAgain(of: session) }
       try storage.gate.changing {
         try storage.names.holding(source.folder.node.identity) {
-          guard let found = try find(source.name, in: source.folder) else { return }
-          try remove(source.name, in: source.folder, source.place, found.location)
+          guard try find(source.name, in: source.folder) != nil else { return }
+          try storage.namespace.remove(source.name, in: place(source.folder), source.place)
         }
       }
       return 0
