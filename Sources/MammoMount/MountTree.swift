@@ -62,6 +62,7 @@ package final class MountTree: FileSystem {
 
   package func mounted(_ notifier: KernelNotifier) {
     connection.withLock { $0 = notifier }
+    storage.tellPutBack()
     onReady()
   }
 

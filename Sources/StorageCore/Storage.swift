@@ -31,6 +31,7 @@ public final class Storage: Sendable {
 
   private let opened = Mutex<Opened?>(nil)
   private let displaced = Mutex<[DisplacedFile]>([])
+  private let putBack = Mutex<[FileName]>([])
   let counting = Monitor(false)
   private let stopping = Atomic(false)
   package let ownWork = OwnWork()
@@ -108,7 +109,10 @@ public final class Storage: Sendable {
         SharedDescriptor(try root.openFolder([Layout.privateFolder, Layout.staging]))
       )
     }
-    if !isReadOnly { SetAside.putBack(in: root, refusals) }
+    if !isReadOnly {
+      let names = SetAside.putBack(in: root, refusals)
+      putBack.withLock { $0 = names }
+    }
     loadSettings(privateFolder.raw)
     let dataFolder = try StorageError.wrap("opening the folder of uploads") { () throws(Errno) in
       SharedDescriptor(try root.openFolder([Layout.privateFolder, Layout.uploadData]))
@@ -172,6 +176,18 @@ public final class Storage: Sendable {
         defer { displaced = [] }
         return displaced
       })
+  }
+
+  /// Tells whoever presents the tree of names that have come back to the workspace since the last server: once there is
+  /// somebody who can be told.
+  package func tellPutBack() {
+    let names = putBack.withLock { names in
+      defer { names = [] }
+      return names
+    }
+    guard !names.isEmpty, let folder = try? root.openFolder(Layout.workspacePath), let stat = try? Sys.stat(folder)
+    else { return }
+    observer?.changed(names, in: FileIdentity(stat))
   }
 
   /// What the file system below can do.
@@ -323,7 +339,7 @@ public final class Storage: Sendable {
     let counter = UsageCounter(
       root: root.descriptor, ledger: ledger, gate: gate,
       openSize: { self.openFiles?.openSize($0) },
-      foundWork: { work = (work.count + 1, work.count == 0 ? $0 : work.first) },
+      foundWork: { work = (work.count + 1, work.count == 0 ? $0 : work.first) }, failed: { _ in self.ledger.doubt() },
       isCancelled: { self.stopping.load(ordering: .relaxed) })
     if counter.run() {
       if work.count > 0 { noteWorkNames(work.count, first: work.first) }

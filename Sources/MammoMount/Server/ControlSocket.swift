@@ -44,7 +44,7 @@ package final class ControlSocket: Sendable {
       try? Sys.unlink(FileName(Self.name), in: folder)
       let listener = try UnixSocket.listen(in: folder.raw, name: Self.name)
       let hasStarted = threads.start("control") { [self] in
-        while let connection = UnixSocket.accept(listener) { answer(connection) }
+        while let connection = UnixSocket.accept(listener) { take(connection) }
       }
       // Nobody is to wait for an answer there.
       if !hasStarted { close(listener) }
@@ -56,9 +56,19 @@ package final class ControlSocket: Sendable {
     }
   }
 
-  private func answer(_ connection: CInt) {
-    defer { close(connection) }
+  private func take(_ connection: CInt) {
     let line = UnixSocket.readLine(connection)
+    // Takes as long as a walk of the store, and others are not to wait for it.
+    if line == "recount",
+      StorageCore.Thread.startIfPossible("recount", { [self] in answer(connection, line) })
+    {
+      return
+    }
+    answer(connection, line)
+  }
+
+  private func answer(_ connection: CInt, _ line: String) {
+    defer { close(connection) }
     for request in [Self.digestRequest, Self.digestQuestion] where line.hasPrefix(request) {
       let answer = digest(of: String(line.dropFirst(request.count)), asking: request == Self.digestRequest)
       return UnixSocket.write(connection, "\(answer)\n")
@@ -73,7 +83,7 @@ package final class ControlSocket: Sendable {
     if line == "process" {
       return UnixSocket.write(connection, "process \(getpid())\nprogram \(RunningProgram.mark)\n")
     }
-    if line == "recount" { return UnixSocket.write(connection, recount()) }
+    if line == "recount" { return UnixSocket.write(connection, recount(connection)) }
     if line == "mounted" { return UnixSocket.write(connection, "mounted \(isMounted() ? "yes" : "no")\n") }
     if words.count == 3, words[0] == "upgrade" {
       return answerUpgrade(connection, format: String(words[1]), program: String(words[2]))
@@ -90,9 +100,9 @@ package final class ControlSocket: Sendable {
     UnixSocket.write(connection, Self.text(report))
   }
 
-  private func recount() -> String {
+  private func recount(_ connection: CInt) -> String {
     do throws(StorageError) {
-      try storage.recount()
+      try storage.recount(isCancelled: { UnixSocket.isHungUp(connection) })
       return "counted\n"
     } catch {
       return "refused \(error.advice)\n"

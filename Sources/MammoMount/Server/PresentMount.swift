@@ -30,8 +30,13 @@ final class PresentMount: Sendable {
       if let table = seen.table, !Self.hasChanged(table) { return seen.isReadOnly }
       // Opened before it is looked at, so that nothing is missed in between.
       if seen.table == nil { seen.table = try? SharedDescriptor(Sys.openFile("/proc/self/mountinfo")) }
-      seen.isReadOnly = look()
-      return seen.isReadOnly
+      guard let isReadOnly = look() else {
+        // Looked at again the next time.
+        seen.table = nil
+        return seen.isReadOnly
+      }
+      seen.isReadOnly = isReadOnly
+      return isReadOnly
     }
   }
 
@@ -41,8 +46,10 @@ final class PresentMount: Sendable {
   }
 
   /// Not by statvfs: whoever serves a mount does not wait for it.
-  private func look() -> Bool {
+  ///
+  /// - Returns: `nil` where the mount is not found, or cannot be looked for.
+  private func look() -> Bool? {
     let own = MountPoint.all().last { MountPoint.isSame($0.path, path) && MountPoint.isSame($0.root, root) }
-    return own?.line.isReadOnly ?? false
+    return own?.line.isReadOnly
   }
 }

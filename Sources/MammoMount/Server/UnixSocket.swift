@@ -19,6 +19,12 @@ enum UnixSocket {
     return socket
   }
 
+  /// Whether the other side has ended.
+  static func isHungUp(_ connection: CInt) -> Bool {
+    var asked = pollfd(fd: connection, events: 0, revents: 0)
+    return poll(&asked, 1, 0) > 0 && asked.revents & Int16(POLLHUP | POLLERR) != 0
+  }
+
   static func accept(_ listener: CInt) -> CInt? {
     while true {
       let connection = Glibc.accept(listener, nil, nil)

@@ -12,8 +12,11 @@ extension MountTree {
   }
 
   /// As ``create(_:in:mode:flags:_:)``, within the answer to a request.
+  ///
+  /// - Parameter isRecorded: the caller has what the request does on record, as a whole.
   func createAnew(
-    _ name: EntryName, in parent: NodeID, mode: Glibc.mode_t, flags: Int32, _ caller: Caller
+    _ name: EntryName, in parent: NodeID, mode: Glibc.mode_t, flags: Int32, _ caller: Caller,
+    isRecorded: Bool = false
   ) throws -> (Entry, OpenedFile) {
     let folder = try folder(parent)
     let name = FileName(nulTerminated: name.nulTerminated)
@@ -29,7 +32,8 @@ extension MountTree {
     try session?.opened(name)
     do {
       return try createFile(
-        name, in: folder, place, mode: mode, flags: flags, caller, chunk: session.map { ($0, name) })
+        name, in: folder, place, mode: mode, flags: flags, caller, chunk: session.map { ($0, name) },
+        isRecorded: isRecorded)
     } catch {
       session?.closed(name, wasClosing: false)
       guard case Errno.fileExists = error, flags & O_EXCL == 0,
@@ -64,16 +68,17 @@ extension MountTree {
 
   private func createFile(
     _ name: FileName, in folder: Folder, _ place: Place, mode: Glibc.mode_t, flags: Int32, _ caller: Caller,
-    chunk: (UploadSession, FileName)?
+    chunk: (UploadSession, FileName)?, isRecorded: Bool
   ) throws -> (Entry, OpenedFile) {
     // Made and booked in one, or a count under way would find it before and book it twice.
+    func make() throws -> Namespace.Created {
+      try storage.namespace.create(name, in: self.place(folder), place, mode: mode & 0o777) {
+        descriptor throws(Errno) in try own(descriptor, in: folder, mode: mode, caller)
+      }
+    }
     let made = try storage.gate.changing {
       // A work name is found by a later server whether it was opened or not.
-      try journal.recording(caller) {
-        try storage.namespace.create(name, in: self.place(folder), place, mode: mode & 0o777) {
-          descriptor throws(Errno) in try own(descriptor, in: folder, mode: mode, caller)
-        }
-      }
+      isRecorded ? try make() : try journal.recording(caller, make)
     }
     let (descriptor, stat) = (made.descriptor, made.stat)
     let entry = entry(name, in: folder, place, stat)

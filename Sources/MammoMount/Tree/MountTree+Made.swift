@@ -31,7 +31,7 @@ extension MountTree {
     _ name: EntryName, in parent: NodeID, mode: mode_t, _ caller: Caller
   ) throws(Errno) -> Entry {
     let (entry, opened) = try answering("mknod", parent, name) {
-      try createAnew(name, in: parent, mode: mode, flags: O_WRONLY | O_CREAT | O_EXCL, caller)
+      try createAnew(name, in: parent, mode: mode, flags: O_WRONLY | O_CREAT | O_EXCL, caller, isRecorded: true)
     }
     guard let node = entry.node else { throw .staleNFSFileHandle }
     try answering("mknod", node) {
@@ -40,6 +40,11 @@ extension MountTree {
       } catch {
         release(node, opened.handle)
         forget(node, count: 1)
+        // The caller is told that there is no such file, whatever the release has made of it.
+        let folder = try folder(parent)
+        try? unlink(
+          FileName(nulTerminated: name.nulTerminated), in: folder,
+          try folder.node.place.child(FileName(nulTerminated: name.nulTerminated)))
         throw error
       }
       release(node, opened.handle)
@@ -50,20 +55,47 @@ extension MountTree {
 
   /// The first open for writing of a file that was made by `mknod`: as NFS servers do it, this is how a new file begins.
   /// So it loses its name in the storage root, and gets it back when it is whole.
-  func beginMade(_ id: NodeID, _ record: Node) throws {
-    guard case .image = record.place, nodes.takeUnopened(id) else { return }
+  ///
+  /// - Returns: whether it has.
+  func beginMade(_ id: NodeID, _ record: Node) throws -> Bool {
+    guard case .image = record.place, nodes.takeUnopened(id) else { return false }
     let folder = try folder(record.parent)
-    try storage.gate.changing {
+    return try storage.gate.changing {
       try storage.names.holding(folder.node.identity) {
         try storage.sizes.holding(record.identity) {
           guard let now = nodes[id], !nodes.isOrphan(id), now.name == record.name, now.parent == record.parent,
             handles.inode(of: id) == nil, let found = try find(now.name, in: folder), !found.location.isStaged,
             FileIdentity(found.stat) == now.identity, found.stat.st_size == 0
-          else { return }
+          else { return false }
           try storage.namespace.unpublish(
             Namespace.Entry(folder: place(folder), name: now.name, place: now.place, found: found), found)
+          return true
         }
       }
+    }
+  }
+
+  /// The open that was to begin a file has failed: the file is as it was made.
+  func endMade(_ id: NodeID, _ record: Node) {
+    do {
+      let folder = try folder(record.parent)
+      try storage.gate.changing {
+        try storage.names.holding(folder.node.identity) {
+          try storage.sizes.holding(record.identity) {
+            // Somebody else may have opened it, and sees to it.
+            guard handles.inode(of: id) == nil, let now = nodes[id], !nodes.isOrphan(id),
+              let found = try find(now.name, in: folder), found.location.isStaged, found.identity == now.identity
+            else { return }
+            let file = SharedDescriptor(try Sys.open(found.location.name, in: found.location.folder, O_RDONLY))
+            try storage.namespace.publish(
+              Namespace.Entry(folder: place(folder), name: now.name, place: now.place, found: found), file,
+              now.identity, size: Int64(found.stat.st_size), chunk: nil, durably: false)
+            nodes.noteUnopened(id)
+          }
+        }
+      }
+    } catch {
+      noteUnattended(error, "open", id)
     }
   }
 }

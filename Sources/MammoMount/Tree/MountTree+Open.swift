@@ -29,8 +29,13 @@ extension MountTree {
         try session(of: record.parent).waitForChunkRemoval()
         return try openFile(node, record, flags: flags, caller, chunk: isWriting ? record.name : nil)
       case .image, .work, .sessionWork, .workspaceEntry:
-        if isWriting { try beginMade(node, record) }
-        return try openFile(node, record, flags: flags, caller, chunk: nil)
+        let hasBegun = isWriting ? try beginMade(node, record) : false
+        do {
+          return try openFile(node, record, flags: flags, caller, chunk: nil)
+        } catch {
+          if hasBegun { endMade(node, record) }
+          throw error
+        }
       case .root, .area, .user, .year, .month, .temp, .uploads, .session, .workspace:
         throw Errno.isDirectory
       }

@@ -70,6 +70,13 @@ extension MountTree {
       // Most of the wait for the disk, before the locks.
       try Sys.synchronizeData(try Sys.open(name, in: folder.descriptor, O_RDONLY | O_NONBLOCK))
     }
+    if flags == lx_RENAME_EXCHANGE {
+      // The same: nobody else changes anything while two change places.
+      for side in [first.source, first.target] {
+        guard let found = side.found, found.stat.isRegularFile, !found.location.isStaged else { continue }
+        try Sys.synchronizeData(try Sys.open(side.name, in: side.folder.descriptor, O_RDONLY | O_NONBLOCK))
+      }
+    }
     // Looked up again under the locks: a close may be publishing either of them.
     if flags == lx_RENAME_EXCHANGE || first.stat.isFolder {
       // Alone: the counter and those who book by folder see it before or after, not half way.

@@ -23,13 +23,16 @@ struct SetAside {
   private static let limit = 1000
 
   /// Puts back what a server that ended was still checking. Another may have its name by now.
-  static func putBack(in root: Root, _ refusals: RefusalLog) {
+  ///
+  /// - Returns: the names in the workspace, of which a kernel may believe that they lead nowhere.
+  static func putBack(in root: Root, _ refusals: RefusalLog) -> [FileName] {
+    var names: [FileName] = []
     do throws(Errno) {
       let checking = SharedDescriptor(try root.openFolder(path + [Layout.checking]))
       let workspace = SharedDescriptor(try root.openFolder(Layout.workspacePath))
       for entry in try FolderStream.all(of: checking) {
         do throws(Errno) {
-          try putBack(entry.name, from: checking, to: workspace)
+          names.append(try putBack(entry.name, from: checking, to: workspace))
         } catch {
           refusals.add(
             operation: "recover", path: Layout.path(path + [Layout.checking, entry.name]), errno: error,
@@ -43,16 +46,18 @@ struct SetAside {
         operation: "recover", path: Layout.path(path), errno: error,
         advice: "could not be looked into; the next mount tries again")
     }
+    return names
   }
 
   private static func putBack(
     _ name: FileName, from folder: SharedDescriptor, to workspace: SharedDescriptor
-  ) throws(Errno) {
+  ) throws(Errno) -> FileName {
     for number in 1...limit {
       let suffix = number == 1 ? "" : "-\(number)"
       let target = FileName(bytes: name.bytes.prefix(255 - suffix.utf8.count) + suffix.utf8)
       do throws(Errno) {
-        return try Sys.rename(name, in: folder, to: target, in: workspace, flags: Staging.noReplace)
+        try Sys.rename(name, in: folder, to: target, in: workspace, flags: Staging.noReplace)
+        return target
       } catch .fileExists {
         continue
       }

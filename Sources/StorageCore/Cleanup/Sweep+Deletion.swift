@@ -64,6 +64,7 @@ extension Sweep {
         guard try cursor.leave() == 1 else { throw .staleNFSFileHandle }
         left.removeLast()
         try deleteFolder(last, in: cursor.folder, cursor.identity)
+        deletion.hasBegun = true
       } else {
         try deleteFolder(name, in: folder, FileIdentity(try Sys.stat(folder)))
         return true

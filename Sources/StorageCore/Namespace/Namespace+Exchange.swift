@@ -74,30 +74,39 @@ extension Namespace {
 
   /// A file between two names.
   private struct Moved {
-    let staged: FileName
     let found: Found
     let from: Entry
     let to: Entry
+    let wasSynchronized: Bool
+    /// Once it is staged on its way to the other name.
+    var staged: FileName?
   }
 
   /// Where one has no name in the storage root that could be exchanged: both are staged for a moment, and whichever may
   /// have its new name there gets it. Whatever is cut off in between is found in the workspace.
   private func exchangeStaged(_ source: Entry, _ a: Found, _ target: Entry, _ b: Found) throws {
-    var moved: [Moved] = []
+    var moved = [
+      Moved(found: a, from: source, to: target, wasSynchronized: isSynchronized(a)),
+      Moved(found: b, from: target, to: source, wasSynchronized: isSynchronized(b)),
+    ]
     do {
-      moved.append(Moved(staged: try stage(a, to: target), found: a, from: source, to: target))
-      moved.append(Moved(staged: try stage(b, to: source), found: b, from: target, to: source))
-      let wereSynchronized = Set(moved.filter { isSynchronized($0.found) }.map(\.staged))
-      for file in moved { storage.pending.add(file.to.name, in: file.to.folder.identity, staged: file.staged) }
+      for index in moved.indices { moved[index].staged = try stage(moved[index].found, to: moved[index].to) }
       for file in moved {
-        let wasSynchronized = wereSynchronized.contains(file.staged)
+        if let staged = file.staged { storage.pending.add(file.to.name, in: file.to.folder.identity, staged: staged) }
+      }
+      for file in moved {
         let getsName =
           !file.to.place.isStaged
-          || (!file.to.place.isWorkName && (!isBeingWritten(file.found) || wasSynchronized))
-        if getsName { try unstage(file.staged, as: file.to, durably: wasSynchronized) }
+          || (!file.to.place.isWorkName && (!isBeingWritten(file.found) || file.wasSynchronized))
+        guard let staged = file.staged else { continue }
+        if getsName {
+          try unstage(staged, as: file.to, durably: file.wasSynchronized)
+        } else if file.wasSynchronized {
+          storage.pending.noteSynchronized(staged)
+        }
       }
       // What either was to replace is nobody's any more.
-      for file in moved { storage.dropDisplaced(by: file.staged) }
+      for file in moved { if let staged = file.staged { storage.dropDisplaced(by: staged) } }
     } catch {
       takeBack(moved)
       throw error
@@ -109,20 +118,23 @@ extension Namespace {
     guard let staging = try? storage.staging else { return }
     for file in moved {
       storage.pending.remove(file.to.name, in: file.to.folder.identity)
+      guard let staged = file.staged else { continue }
       try? staging.forget(file.found.identity)
-      guard (try? Sys.stat(file.staged, in: staging.folder)) == nil else { continue }
+      guard (try? Sys.stat(staged, in: staging.folder)) == nil else { continue }
       try? Sys.rename(
-        file.to.name, in: file.to.folder.descriptor, to: file.staged, in: staging.folder, flags: Staging.noReplace)
+        file.to.name, in: file.to.folder.descriptor, to: staged, in: staging.folder, flags: Staging.noReplace)
     }
     for file in moved {
-      guard let descriptor = try? Sys.openPath(file.staged, in: staging.folder) else { continue }
+      let descriptor = file.staged.flatMap { try? SharedDescriptor(Sys.openPath($0, in: staging.folder)) }
       if file.found.location.isStaged {
-        Staging.setOrigin(file.from.origin, of: descriptor.raw)
-        storage.pending.add(file.from.name, in: file.from.folder.identity, staged: file.staged)
-      } else {
+        // Its entry went with the other's new one.
+        let staged = file.found.location.name
+        if let descriptor { Staging.setOrigin(file.from.origin, of: descriptor.raw) }
+        storage.pending.add(file.from.name, in: file.from.folder.identity, staged: staged)
+        if file.wasSynchronized { storage.pending.noteSynchronized(staged) }
+      } else if let descriptor, let staged = file.staged {
         try? Sys.rename(
-          file.staged, in: staging.folder, to: file.from.name, in: file.from.folder.descriptor,
-          flags: Staging.noReplace)
+          staged, in: staging.folder, to: file.from.name, in: file.from.folder.descriptor, flags: Staging.noReplace)
         Staging.removeOrigin(of: descriptor)
       }
     }

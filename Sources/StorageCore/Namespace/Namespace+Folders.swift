@@ -40,7 +40,9 @@ extension Namespace {
         try Root.complete(storage.folderMode, of: name, in: folder.descriptor.raw)
       }
     }
-    storage.ledger.folderMoved()
+    if storage.ledger.isCounting {
+      storage.ledger.folderMade(FileIdentity(try Sys.stat(name, in: folder.descriptor)))
+    }
     switch place {
     case .user(let area): storage.ledger.userFolderAppeared(name, in: area)
     case .session: try storage.uploads.began(name)

@@ -9,7 +9,12 @@ extension Namespace {
   package func link(
     _ file: SharedDescriptor, _ identity: FileIdentity, in home: FileIdentity?, as name: FileName, in folder: CInt
   ) throws(Errno) {
-    if let home { storage.ledger.willLink(identity, in: home) }
+    if let home, storage.ledger.isCounting {
+      let stat = try Sys.stat(file)
+      let size = storage.openFiles?.bookedSize(identity) ?? Int64(stat.st_size)
+      storage.ledger.willLink(
+        identity, from: home, to: FileIdentity(try Sys.stat(folder)), Tally(size: size, count: 1))
+    }
     try Sys.link(file, to: name, in: folder)
   }
 

@@ -167,5 +167,6 @@ extension Namespace {
     let (new, tally) = (new(), Tally(size: size, count: 1))
     storage.ledger.record(Tally() - tally, to: old.account, in: old.folder, file: found.identity)
     storage.ledger.record(tally, to: new.account, in: new.folder, file: found.identity)
+    if found.stat.st_nlink > 1 { storage.ledger.wasBooked(found.identity, in: new.folder) }
   }
 }

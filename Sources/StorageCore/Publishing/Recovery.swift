@@ -78,11 +78,12 @@ struct Recovery {
     let (file, lent) = try openStaged(name)
     defer { lent?.takeBack() }
     let stat = try Sys.stat(file)
-    let origin = present(Staging.origin(of: file, named: Staging.nameOfDisplaced(name)))
     if name.hasPrefix(Staging.displacedPrefix) {
       hasChangedFiles = true
+      let origin = present(Staging.origin(ofDisplaced: file, named: name))
       return result.displaced.append(DisplacedFile(name: name, origin: origin.path))
     }
+    let origin = present(Staging.origin(of: file, named: name))
     let isPublished = origin.size != nil && stat.st_nlink > 1
     if !isPublished, stat.st_nlink > 1, hasFinalName(origin.path, FileIdentity(stat)) {
       // A rename in two steps was cut off between them.
@@ -129,19 +130,33 @@ struct Recovery {
     if isGoingOn, stat.st_nlink == 1 {
       // It was published, nobody has it open, and its name was taken away: its record was to follow.
       if origin.size != nil { return try Sys.unlink(name, in: staging) }
-      // What was being made when the server ended is made again: its maker still waits.
-      if stat.st_size == 0 { return try Sys.unlink(name, in: staging) }
+      if stat.st_size == 0 {
+        // One whose name does not tell where it goes had its name before: it was being opened.
+        if StagedName(parsing: name)?.origin == nil, (try? giveBack(name, file, origin)) != nil { return }
+        // What was being made when the server ended is made again: its maker still waits.
+        return try Sys.unlink(name, in: staging)
+      }
     }
     hasChangedFiles = true
     try moveToWorkspace(name, origin.path)
+  }
+
+  /// An empty file has the name again that it had.
+  private func giveBack(_ name: FileName, _ file: SharedDescriptor, _ origin: Origin) throws {
+    let path = try StoragePath(parsing: origin.path)
+    let folder = try root.openFolder(path.folder)
+    try Sys.rename(name, in: staging, to: path.fileName, in: folder, flags: Staging.noReplace)
+    Staging.removeOrigin(of: file)
   }
 
   /// As ``handle(_:_:)``, where nothing can be changed.
   private mutating func look(at name: FileName, _ result: inout Result) throws(Errno) {
     let file = SharedDescriptor(try Sys.open(name, in: staging, O_RDONLY))
     let stat = try Sys.stat(file)
-    let origin = present(Staging.origin(of: file, named: Staging.nameOfDisplaced(name)))
-    if name.hasPrefix(Staging.displacedPrefix) { return try lookAtDisplaced(name, origin, &result) }
+    if name.hasPrefix(Staging.displacedPrefix) {
+      return try lookAtDisplaced(name, present(Staging.origin(ofDisplaced: file, named: name)), &result)
+    }
+    let origin = present(Staging.origin(of: file, named: name))
     // One with its final name is in place, whatever else it has.
     if stat.st_nlink > 1 {
       guard let size = origin.size, !isWhole(file.raw, stat, size) else { return }

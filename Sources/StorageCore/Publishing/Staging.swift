@@ -190,6 +190,17 @@ package final class Staging: Sendable {
     return Origin(parsing: text.map { String(decoding: $0, as: UTF8.self) }, of: name)
   }
 
+  /// Where a displaced file was: as its name says, since an attribute may be left of a name before that.
+  static func origin(ofDisplaced descriptor: borrowing some DescriptorReference & ~Copyable, named name: FileName)
+    -> Origin
+  {
+    let staged = nameOfDisplaced(name)
+    if let told = StagedName(parsing: staged), let path = told.origin {
+      return Origin(path: path, folder: told.folder)
+    }
+    return origin(of: descriptor, named: staged)
+  }
+
   /// Whether a staged file's record says that it was to have its final name, or had it: at a close.
   package static func wasPublished(
     _ descriptor: borrowing some DescriptorReference & ~Copyable, named name: FileName

@@ -20,12 +20,11 @@ extension Storage {
     let file = try Sys.openPath(name, in: folder)
     let isTold = StagedName(parsing: Staging.nameOfDisplaced(displaced))?.origin != nil
     do throws(Errno) {
-      // Without it the next start could not put the file back.
-      if !isTold {
-        let raw = file.raw
-        try Sys.asOwner(of: raw) { () throws(Errno) in
-          try Sys.setExtendedAttribute(Layout.originAttribute, of: raw, to: Array(origin.text.utf8))
-        }
+      // Without it the next start could not put the file back. One that an earlier name has left says something else.
+      let raw = file.raw
+      try Sys.asOwner(of: raw) { () throws(Errno) in
+        if isTold { return Staging.removeOrigin(of: file) }
+        try Sys.setExtendedAttribute(Layout.originAttribute, of: raw, to: Array(origin.text.utf8))
       }
       try Sys.rename(name, in: folder, to: displaced, in: staging.folder)
     } catch {

@@ -108,7 +108,8 @@ package final class FreeSpace: Sendable {
     // Not sooner: another thread's moment is not to lie after this one.
     let now = Clock.monotonic()
     if before.at != 0, now - before.at <= Self.askingAgain, before.available >= Self.scarce { return before.available }
-    let available = (try? available()) ?? .max
+    // A file system that does not tell its size has none that could be used up.
+    let available = (try? figures()).flatMap { $0.f_blocks > 0 ? $0.bytes($0.f_bavail) : nil } ?? .max
     asked.withLock { $0 = (now, available) }
     return available
   }

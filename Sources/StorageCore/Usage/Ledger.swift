@@ -53,6 +53,9 @@ package final class Ledger: Sendable {
       var thumbnails = Tally()
       /// Which of `images` and `thumbnails` has a folder of the user.
       var areas: Set<Area> = []
+
+      /// While a count is under way, a user may have files before a folder of his was met.
+      var isNothing: Bool { areas.isEmpty && images == Tally() && thumbnails == Tally() }
     }
 
     /// What a running count has been through.
@@ -81,7 +84,7 @@ package final class Ledger: Sendable {
       let moved = area == .images ? tallies.images : tallies.thumbnails
       if area == .images { tallies.images = Tally() } else { tallies.thumbnails = Tally() }
       tallies.areas.remove(area)
-      users[old] = tallies.areas.isEmpty ? nil : tallies
+      users[old] = tallies.isNothing ? nil : tallies
       users[new, default: .init()].areas.insert(area)
       if area == .images { users[new]?.images += moved } else { users[new]?.thumbnails += moved }
     }
@@ -113,15 +116,40 @@ package final class Ledger: Sendable {
     }
   }
 
-  /// A file gets a further name, beside the one in `folder`. Where a counter has been there, it is not to count the file
-  /// once more by the new one.
-  package func willLink(_ file: FileIdentity, in folder: FileIdentity) {
+  /// A file gets a further name in `folder`, beside the one in `home`. A counter is to count it once.
+  ///
+  /// - Parameter tally: of the file, under ``Account/temp``.
+  func willLink(_ file: FileIdentity, from home: FileIdentity, to folder: FileIdentity, _ tally: Tally) {
     books.withLock { books in
       books.change { state in
-        guard let counted = state.counted, counted.folders.contains(folder) else { return }
+        guard let counted = state.counted, !counted.linkedFiles.contains(file) else { return }
+        if !counted.folders.contains(home) {
+          guard counted.folders.contains(folder) else { return }
+          // The counter has been where the new name is, and may find the old one gone.
+          state.add(tally, to: .temp)
+        }
         state.counted?.linkedFiles.insert(file)
       }
     }
+  }
+
+  /// A file that has other names, too, was booked in `folder`. Where a counter has been there, it is not to count the file
+  /// once more by those.
+  func wasBooked(_ file: FileIdentity, in folder: FileIdentity?) {
+    books.withLock { books in
+      books.change { state in
+        guard let folder, let counted = state.counted, counted.folders.contains(folder) else { return }
+        state.counted?.linkedFiles.insert(file)
+      }
+    }
+  }
+
+  /// Whether somebody counts.
+  var isCounting: Bool { books.withLock { $0.recount != nil || $0.shown.counted != nil } }
+
+  /// A folder was made: there is nothing in it that a counter would have to look for. The caller is within the gate.
+  func folderMade(_ folder: FileIdentity) {
+    books.withLock { books in books.change { _ = $0.counted?.folders.insert(folder) } }
   }
 
   package func userFolderAppeared(_ user: FileName, in area: Area) {
@@ -132,7 +160,7 @@ package final class Ledger: Sendable {
     books.withLock { books in
       books.change { state in
         state.users[user]?.areas.remove(area)
-        if state.users[user]?.areas.isEmpty ?? false { state.users[user] = nil }
+        if state.users[user]?.isNothing ?? false { state.users[user] = nil }
       }
     }
   }
@@ -166,7 +194,7 @@ package final class Ledger: Sendable {
       stats.images = state.images.shown
       stats.thumbnails = state.thumbnails.shown
       stats.temp = state.temp.shown
-      stats.users = state.users.count
+      stats.users = state.users.values.count { !$0.areas.isEmpty }
       stats.isCounting = state.counted != nil
       return stats
     }

@@ -69,11 +69,14 @@ extension Storage {
           return (account, booked(stat))
         })
     }
+    var failure: Errno?
     let counter = UsageCounter(
       root: root.descriptor, ledger: ledger, gate: gate, openSize: { self.openFiles?.bookedSize($0) },
-      foundWork: { _ in }, isCancelled: { self.isStopping || isCancelled() })
+      foundWork: { _ in }, failed: { failure = failure ?? $0 }, isCancelled: { self.isStopping || isCancelled() })
     let isComplete = counter.run()
-    gate.still { ledger.endCounting(isComplete: isComplete) }
+    gate.still { ledger.endCounting(isComplete: isComplete && failure == nil) }
+    // Figures of what could be looked at are worse than those that there are.
+    if let failure { throw .system(failure, doing: "counting; the figures stay as they are") }
   }
 
   /// What the ledger has for a file.

@@ -15,6 +15,8 @@ struct UsageCounter {
   let openSize: (FileIdentity) -> Int64?
   /// Told of each file that lies in a month folder under the name of a tool's temporary file.
   let foundWork: ([FileName]) -> Void
+  /// Told of what could not be looked at, and so is not counted.
+  var failed: (Errno) -> Void = { _ in }
   /// Asked between folders; true ends the count early.
   let isCancelled: () -> Bool
 
@@ -41,7 +43,10 @@ struct UsageCounter {
     for area in Area.allCases {
       try visit(area.folderName, in: root) { user, users throws(Errno) in
         guard case .user? = try? Place.area(area).child(user) else { return }
-        ledger.userFolderAppeared(user, in: area)
+        gate.still {
+          // It may be gone, or be called otherwise, since the list was read.
+          if (try? Sys.stat(user, in: users).isFolder) ?? false { ledger.userFolderAppeared(user, in: area) }
+        }
         try visit(user, in: users) { year, years throws(Errno) in
           try visit(year, in: years) { month, months throws(Errno) in
             guard let folder = try open(month, in: months) else { return }
@@ -96,6 +101,7 @@ struct UsageCounter {
       return SharedDescriptor(try Sys.openFolder(name, in: parent))
     } catch {
       if error.isWantOfDescriptors { throw error }
+      note(error)
       return nil
     }
   }
@@ -105,7 +111,16 @@ struct UsageCounter {
       return try FolderStream.all(of: folder)
     } catch {
       if error.isWantOfDescriptors { throw error }
+      note(error)
       return []
+    }
+  }
+
+  /// What vanished meanwhile, or is no folder, has nothing to count.
+  private func note(_ error: Errno) {
+    switch error {
+    case .noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels: break
+    default: failed(error)
     }
   }
 
