@@ -30,6 +30,8 @@ final class Orphans: Sendable {
     var all: [NodeID: Orphan] = [:]
     /// In the order of their time, with those that have gone meanwhile.
     var replaced: [(id: NodeID, until: UInt64)] = []
+    /// How many of them have not gone.
+    var open = 0
     var isRunning = false
   }
 
@@ -50,6 +52,10 @@ final class Orphans: Sendable {
     self.patience = patience
   }
 
+  /// Whether more that was deleted may be kept open for a moment.
+  var hasRoom: Bool { kept.withLock { $0.open < Self.limit } }
+  private static let limit = 1000
+
   subscript(id: NodeID) -> Orphan? { kept.withLock { $0.all[id] } }
 
   /// Keeps what has no name any more until the kernel forgets it. What was replaced or cut off stays that.
@@ -61,6 +67,7 @@ final class Orphans: Sendable {
       }
       guard case .replaced = orphan else { return false }
       kept.replaced.append((id, Clock.monotonic() + patience))
+      kept.open += 1
       defer { kept.isRunning = true }
       return !kept.isRunning
     }
@@ -74,7 +81,11 @@ final class Orphans: Sendable {
 
   func forget(_ id: NodeID) {
     // Closed outside the lock.
-    let orphan = kept.withLock { $0.all.removeValue(forKey: id) }
+    let orphan = kept.withLock { kept in
+      let orphan = kept.all.removeValue(forKey: id)
+      if case .replaced? = orphan { kept.open -= 1 }
+      return orphan
+    }
     _ = orphan
   }
 
@@ -101,7 +112,9 @@ final class Orphans: Sendable {
     stat?.st_nlink = 0
     nodes.letGo(id)
     kept.withLock { kept in
-      if kept.all[id] != nil { kept.all[id] = stat.map { .remembered($0) } }
+      guard case .replaced? = kept.all[id] else { return }
+      kept.open -= 1
+      kept.all[id] = stat.map { .remembered($0) }
     }
     // Not under the lock: its space is freed by that.
     withExtendedLifetime(file) {}

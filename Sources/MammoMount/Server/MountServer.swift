@@ -75,6 +75,10 @@ package final class MountServer: Sendable {
         [storage, options] () throws(Errno) in
         if let asked = options.minFree { asked } else { try storage.freeSpace.usualReserve() }
       }
+      let size = try storage.freeSpace.size()
+      if let asked = options.minFree, size > 0, asked >= size {
+        throw StorageError.reserveTooLarge(asked: asked, size: size)
+      }
       tree = try MountTree(
         storage: storage, state: state, descriptorLimit: descriptors, logger: logger, onReady: onReady)
       if let heritage {

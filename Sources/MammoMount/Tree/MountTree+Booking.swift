@@ -97,8 +97,16 @@ extension MountTree: StorageObserver {
         booking.isUnlinked = true
         return (booking.size, booking.handles.values.first?.descriptor)
       } ?? (nil, nil)
-    // A chunk's bytes go with its name.
-    let canBeOpened = loss == .replaced && nodes.find(file).map { !isChunk($0.node.place) } ?? false
+    // A chunk's bytes go with its name. What was deleted is kept for whoever is on the way to it, too, unless the room is
+    // needed at once.
+    let canBeOpened =
+      switch loss {
+      case .replaced: nodes.find(file).map { !isChunk($0.node.place) } ?? false
+      case .deleted:
+        orphans.hasRoom && !storage.freeSpace.isScarce()
+          && nodes.find(file).map { canBeOpenedStill($0.node, held) } ?? false
+      case .cutOff: false
+      }
     guard let node = nodes.unlinked(file, left: canBeOpened ? held.raw : nil) else { return size }
     if canBeOpened {
       orphans.keep(.replaced(held), for: node)
@@ -111,6 +119,17 @@ extension MountTree: StorageObserver {
       remember(held, for: node)
     }
     return size
+  }
+
+  /// Whether what was just deleted is a file whose bytes are its own.
+  private func canBeOpenedStill(_ node: Node, _ held: SharedDescriptor) -> Bool {
+    switch node.place {
+    case .image, .work: true
+    case .workspaceEntry: (try? Sys.stat(held))?.isRegularFile ?? false
+    case .root, .rootStats, .rootErrors, .area, .user, .year, .month, .userStats, .temp, .uploads, .session, .chunk,
+      .sessionWork, .marker, .sessionStats, .workspace:
+      false
+    }
   }
 
   /// Lets go of what has no name and nobody has open, so that its space is free, and keeps what is known of it.

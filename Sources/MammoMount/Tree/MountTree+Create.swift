@@ -91,8 +91,22 @@ extension MountTree {
     } catch {
       forget(id, count: 1)
       // The caller is told that there is no such file.
-      try unlink(name, in: folder, place)
+      undoCreate(name, in: folder, place, FileIdentity(stat))
       throw error
+    }
+  }
+
+  /// Removes a file that was just made, unless another has its name by now.
+  func undoCreate(_ name: FileName, in folder: Folder, _ place: Place, _ file: FileIdentity) {
+    do {
+      try storage.gate.changing {
+        try storage.names.holding(folder.node.identity) {
+          guard try find(name, in: folder)?.identity == file else { return }
+          try storage.namespace.remove(name, in: self.place(folder), place)
+        }
+      }
+    } catch {
+      noteUnattended(error, "open", folder.id)
     }
   }
 

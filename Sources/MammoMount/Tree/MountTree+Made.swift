@@ -34,6 +34,7 @@ extension MountTree {
       try createAnew(name, in: parent, mode: mode, flags: O_WRONLY | O_CREAT | O_EXCL, caller, isRecorded: true)
     }
     guard let node = entry.node else { throw .staleNFSFileHandle }
+    let identity = FileIdentity(entry.attributes.stat)
     try answering("mknod", node) {
       do {
         if case .file(let file)? = handles[opened.handle] { try publish(file, durably: false) }
@@ -42,9 +43,8 @@ extension MountTree {
         forget(node, count: 1)
         // The caller is told that there is no such file, whatever the release has made of it.
         let folder = try folder(parent)
-        try? unlink(
-          FileName(nulTerminated: name.nulTerminated), in: folder,
-          try folder.node.place.child(FileName(nulTerminated: name.nulTerminated)))
+        let name = FileName(nulTerminated: name.nulTerminated)
+        undoCreate(name, in: folder, try folder.node.place.child(name), identity)
         throw error
       }
       release(node, opened.handle)

@@ -4,8 +4,8 @@ internal import Glibc
 struct DigestQueue {
   struct Entry: Equatable {
     let file: FileIdentity
-    /// Where it was when it was put here, from the root on.
-    let path: [FileName]
+    /// Where it is, from the root on.
+    var path: [FileName]
     /// How far it was read, where it is so long that others are to have their turn meanwhile.
     var progress: Progress?
 
@@ -96,6 +96,24 @@ struct DigestQueue {
     guard current?.file == file else { return false }
     isCurrentStale = true
     return true
+  }
+
+  /// Folders have other names: what is below them is found there from now on.
+  mutating func moved(_ moves: [(from: [FileName], to: [FileName])]) {
+    func present(_ path: [FileName]) -> [FileName]? {
+      guard let move = moves.first(where: { path.starts(with: $0.from) }) else { return nil }
+      return move.to + path.dropFirst(move.from.count)
+    }
+    for (file, entry) in paths {
+      if let path = present(entry.path) { paths[file]?.path = path }
+    }
+    if let current, let path = present(current.path) { self.current?.path = path }
+  }
+
+  /// Where the current file is by now, if a folder above it was renamed since it was taken.
+  func presentPath(of entry: Entry) -> [FileName]? {
+    guard let current, current.file == entry.file, current.path != entry.path else { return nil }
+    return current.path
   }
 
   /// The next file, if its time has come; it is the current one then.

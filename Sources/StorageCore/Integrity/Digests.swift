@@ -92,6 +92,12 @@ package final class Digests: Sendable {
     return queue.withLock { $0.ask(entry, at: now) }
   }
 
+  /// Folders of the tree have other names.
+  func moved(_ moves: [(from: [FileName], to: [FileName])]) {
+    guard isActive.load(ordering: .relaxed) else { return }
+    queue.withLock { $0.moved(moves) }
+  }
+
   /// Whether there is a note of a file.
   package func isAwaited(_ file: FileIdentity) -> Bool { queue.withLock { $0.isAwaited(file) } }
 
@@ -213,6 +219,7 @@ package final class Digests: Sendable {
       file = SharedDescriptor(try Sys.openUnnoticed(entry.path.last ?? "", in: folder))
     } catch .noSuchFileOrDirectory {
       // Removed, or renamed with a folder above it.
+      if let path = queue.withLock({ $0.presentPath(of: entry) }) { want(entry.file, at: path) }
       return .done
     }
     let stat = try Sys.stat(file)

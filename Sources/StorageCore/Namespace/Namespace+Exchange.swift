@@ -55,12 +55,15 @@ extension Namespace {
           a.location.name, in: a.location.folder.raw, to: b.location.name, in: b.location.folder.raw,
           flags: lx_RENAME_EXCHANGE)
       }
-      if a.stat.isFolder || b.stat.isFolder { storage.ledger.folderMoved() }
+      if a.stat.isFolder || b.stat.isFolder {
+        storage.ledger.folderMoved()
+        storage.digests.moved([(source.names, target.names), (target.names, source.names)])
+      }
       moved()
       back()
       for (found, from, to) in [(a, source, target), (b, target, source)] {
         storage.openFiles?.renamed(found.identity, from: from, to: to)
-        if case .image = to.place { storage.digests.want(found.identity, at: to.folder.names() + [to.name]) }
+        if case .image = to.place { storage.digests.want(found.identity, at: to.names) }
       }
       guard let session else { return }
       for (side, found) in [(source, b), (target, a)] {

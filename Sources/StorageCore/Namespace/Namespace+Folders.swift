@@ -93,6 +93,7 @@ extension Namespace {
     if target.found != nil { try removing(target.name, in: target.folder, by: change) } else { try change() }
     storage.openFiles?.renamed(found.identity, from: source, to: target)
     storage.ledger.folderMoved()
+    storage.digests.moved([(source.names, target.names)])
     if let moved { storage.ledger.move(moved.0, from: moved.1, to: moved.2, in: moved.3) }
     if case .user(let area) = target.place {
       if target.found != nil { storage.ledger.userFolderVanished(target.name, from: area) }

@@ -78,7 +78,7 @@ extension Namespace {
         storage.openFiles?.renamed(identity, from: source, to: target)
         storage.openFiles?.retarget(identity, to: chunk)
       }
-      if case .image = target.place { storage.digests.want(identity, at: target.folder.names() + [target.name]) }
+      if case .image = target.place { storage.digests.want(identity, at: target.names) }
       guard let replaced, let old = target.found?.location else { return }
       if old.isStaged {
         storage.dropDisplaced(by: old.name)

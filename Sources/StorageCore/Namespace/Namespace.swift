@@ -97,6 +97,8 @@ extension Namespace {
     }
 
     var origin: Origin { folder.origin(of: name) }
+    /// From the root on.
+    var names: [FileName] { folder.names() + [name] }
     /// What a file is counted under here.
     var account: Account { folder.account(of: place) }
   }

@@ -18,7 +18,7 @@ extension Storage {
     let failure = pending.failure(staged) ?? .ioError
     try StorageError.wrap("putting away what there is of \(path)") { () throws(Errno) in
       let stat = try Sys.stat(staged, in: staging.folder)
-      defer { restore(by: staged, as: name, in: folder, account, path) }
+      defer { restore(by: staged, as: name, in: folder, account, path, after: failure) }
       // Another's, in its place.
       guard FileIdentity(stat) == file else { return }
       guard keep, stat.st_size > 0 else {
@@ -52,14 +52,15 @@ extension Storage {
 
   /// What the file was to replace has its name again, if the file has lost it.
   private func restore(
-    by staged: FileName, as name: FileName, in folder: FileIdentity, _ account: Account, _ path: String
+    by staged: FileName, as name: FileName, in folder: FileIdentity, _ account: Account, _ path: String,
+    after failure: Errno
   ) {
     guard pending.staged(name, in: folder) == nil, let place = try? StoragePath(parsing: path),
       restoreDisplaced(by: staged, as: name, DisplacedPlace(path: place, folder: folder, account: account))
     else { return }
     observer?.changed(name, in: folder)
     refusals.add(
-      operation: "close", path: path, errno: .ioError,
+      operation: "close", path: path, errno: failure,
       advice: "what was to replace it could not be written whole; it is as it was before")
   }
 

@@ -13,7 +13,7 @@ extension Storage {
     _ staged: FileName, in source: SharedDescriptor? = nil, _ descriptor: CInt, as path: StoragePath,
     overwriting: Bool, owner: Owner
   ) throws(StorageError) -> StorageError? {
-    var late: StorageError?
+    var (late, isBeingWritten) = (nil as StorageError?, false)
     let source = if let source { source } else { try staging.folder }
     var changes: [(FileName, FileIdentity)] = []
     // Folders that were made stay where the rest is refused.
@@ -36,7 +36,8 @@ extension Storage {
         try Sys.synchronizeData(descriptor)
         try names.holding(identity) { () throws(Errno) in
           // Somebody is writing a file of that name.
-          guard pending.staged(path.fileName, in: identity) == nil else { throw .fileExists }
+          isBeingWritten = pending.staged(path.fileName, in: identity) != nil
+          if isBeingWritten { throw .fileExists }
           try losing(
             path.fileName, in: folderRaw, identity, from: account(of: path), by: .replaced
           ) { () throws(Errno) in
@@ -56,7 +57,7 @@ extension Storage {
         changes.append((path.fileName, identity))
       }
     } catch .fileExists {
-      throw .targetExists(path.description)
+      throw isBeingWritten ? .targetOpen(path.description) : .targetExists(path.description)
     } catch .notDirectory {
       throw .badTarget("\(path) is below a file; choose a folder")
     } catch {

@@ -28,6 +28,8 @@ public enum StorageError: Error, Hashable, Sendable {
   case wrongSize(expected: Int64, actual: Int64)
   case wrongDigest(expected: String, actual: String)
   case targetExists(String)
+  /// Somebody is writing a new file of that name.
+  case targetOpen(String)
   case chunkOpen(String)
   case completing(String)
   case completed(String)
@@ -47,6 +49,8 @@ public enum StorageError: Error, Hashable, Sendable {
   case cannotExchange(String)
   /// Bytes that are kept back.
   case reserveReached(kept: Int64)
+  /// Bytes that were to be kept back, and of the whole disk.
+  case reserveTooLarge(asked: Int64, size: Int64)
 
   /// A system call failed while the storage was doing what `doing` says.
   case system(Errno, doing: String)
@@ -65,7 +69,7 @@ public enum StorageError: Error, Hashable, Sendable {
     case .chunkSpelledTwice: .fileExists
     case .chunksMissing: .noData
     case .wrongSize, .wrongDigest: .badMessage
-    case .targetExists: .fileExists
+    case .targetExists, .targetOpen: .fileExists
     case .chunkOpen, .completing: .resourceBusy
     case .completed: .notPermitted
     case .badMarker, .badTarget: .invalidArgument
@@ -76,7 +80,7 @@ public enum StorageError: Error, Hashable, Sendable {
     case .readOnlyRoot: .readOnlyFileSystem
     case .unfit: .notSupported
     case .cannotExchange: .invalidArgument
-    case .reserveReached: .noSpace
+    case .reserveReached, .reserveTooLarge: .noSpace
     case .system(let errno, _): errno
     }
   }
@@ -103,6 +107,7 @@ public enum StorageError: Error, Hashable, Sendable {
     case .wrongDigest(let expected, let actual):
       "the chunks have SHA-256 \(actual), the marker says \(expected); send the damaged chunk again"
     case .targetExists(let path): "\(path) exists; choose another name or say \"overwrite\": true in the marker"
+    case .targetOpen(let path): "somebody is writing \(path); wait for that to end, and write the marker again"
     case .chunkOpen(let name): "\(name) is still open for writing; close it and write the marker again"
     case .completing(let path): "the session is being completed as \(path); wait for that to end"
     case .completed(let path): "the session is complete as \(path); use a new session"
@@ -121,6 +126,8 @@ public enum StorageError: Error, Hashable, Sendable {
       "the storage root's file system cannot exchange two names (RENAME_EXCHANGE); rename \(name) and the other one after the other"
     case .reserveReached(let kept):
       "the last \(kept) bytes of the disk are kept for deleting and for completing uploads; free some space, or lower --min-free"
+    case .reserveTooLarge(let asked, let size):
+      "--min-free \(asked) is not less than the \(size) bytes of the disk; nothing could ever be written"
     case .system(let errno, let doing): "\(doing): \(errno.description.lowercased())\(StorageError.hint(for: errno))"
     }
   }

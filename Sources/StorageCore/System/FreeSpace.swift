@@ -70,6 +70,14 @@ package final class FreeSpace: Sendable {
     return figures
   }
 
+  /// Bytes of the whole file system; 0 where it does not tell.
+  package func size() throws(StorageError) -> Int64 {
+    try StorageError.wrap("asking for free space") { () throws(Errno) in
+      let figures = try Sys.fileSystem(of: root.descriptor)
+      return figures.bytes(figures.f_blocks)
+    }
+  }
+
   /// Bytes that can still be written.
   package func available() throws(Errno) -> Int64 {
     let figures = try figures()

@@ -209,10 +209,11 @@ extension Storage {
     }
     let isPending = pending.staged(path.fileName, in: identity) != nil
     guard let stat = try? Sys.stat(path.fileName, in: folder) else {
-      if isPending { throw .targetExists(path.description) }
+      if isPending { throw .targetOpen(path.description) }
       return
     }
-    guard request.overwrite, !isPending else { throw .targetExists(path.description) }
+    if isPending { throw .targetOpen(path.description) }
+    guard request.overwrite else { throw .targetExists(path.description) }
     guard stat.isRegularFile else { throw .badTarget("\(path) is a folder or a special file; choose another name") }
   }
 

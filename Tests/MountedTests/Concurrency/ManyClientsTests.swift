@@ -157,6 +157,24 @@ struct ManyClientsTests {
         """#)
   }
 
+  @Test(
+    "Who opens a name, or else makes it, is never told that there is none while others remove it",
+    arguments: ["temp/processing", "images/user-7/2026/11"])
+  func openedOrMade(folder: String) throws {
+    try inMount(
+      "path = M + \(quoted("/" + folder + "/a"))\n" + #"""
+        end = time.monotonic() + 3
+        def client(number):
+            while time.monotonic() < end:
+                if number == 0:
+                    try: os.unlink(path)
+                    except FileNotFoundError: pass
+                else: os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o644))
+
+        together(3, client)
+        """#)
+  }
+
   @Test("Of two that close the same new file at once, one close gives it its name")
   func closedTogether() throws {
     try inMount(

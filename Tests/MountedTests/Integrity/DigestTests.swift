@@ -45,6 +45,28 @@ struct DigestTests {
     }
   }
 
+  @Test("Images get theirs although folders above them are renamed or change places meanwhile")
+  func renamedFolders() throws {
+    try withMount { m in
+      try m.python(
+        Self.prelude + #"""
+          # Nothing but the note of each image leads to it: the search for those without one has ended.
+          assert poll(lambda: b"surveying" not in get(M + "/.stats"), 60)
+          import ctypes
+          names = lambda folder: [folder + f"/{number}" for number in range(20)]
+          for number in names(month): put(number, number.encode())
+          os.rename(month, M + "/images/user-7/2026/12")
+          os.rename(M + "/images/user-7", M + "/images/user-8")
+          os.makedirs(M + "/images/user-7/2026/01")
+          for number in names(M + "/images/user-7/2026/01"): put(number, number.encode() + b"other")
+          paths = [(M + "/images/user-7").encode(), (M + "/images/user-8").encode()]
+          assert ctypes.CDLL(None).renameat2(-100, paths[0], -100, paths[1], 2) == 0
+          for path in names(M + "/images/user-7/2026/12") + names(M + "/images/user-8/2026/01"):
+              assert poll(lambda: digest(path) == hash(get(path)), 60), path
+          """#)
+    }
+  }
+
   @Test("An enormous file keeps neither the others from theirs nor the mount from ending")
   func enormous() throws {
     try withMount { m in

@@ -631,4 +631,31 @@ struct TakeOverTests {
         """#)
     }
   }
+
+  @Test(
+    "An image that was being replaced when server and supervisor ended is under its name, whatever it was called before"
+  )
+  func displacedAfterRename() throws {
+    try withMount { m in
+      try m.python(
+        #"""
+        month = "/images/user-7/2026/11/"
+        os.makedirs(M + month)
+        put(M + month + "b.dcm", b"older")
+        put(M + month + ".tmp", b"old")
+        os.rename(M + month + ".tmp", M + month + "a.dcm")
+        # Still on record by the name of before.
+        os.rename(M + month + "a.dcm", M + month + "b.dcm")
+        new = os.open(M + month + "new.dcm", os.O_CREAT | os.O_WRONLY)
+        os.write(new, b"half")
+        os.rename(M + month + "new.dcm", M + month + "b.dcm")
+        process = kill_mount()
+        assert poll(lambda: not os.path.exists(f"/proc/{process}"))
+        subprocess.run([os.environ["B"], "mount", M, "--root", R], check=True)
+        assert sorted(os.listdir(M + month)) == ["b.dcm"], os.listdir(M + month)
+        assert get(M + month + "b.dcm") == b"old", get(M + month + "b.dcm")
+        """#)
+      try m.expectStatsAsWalked()
+    }
+  }
 }
