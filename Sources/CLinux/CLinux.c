@@ -234,6 +234,11 @@ int lx_drop_pages(int fd, int64_t offset, int64_t length) {
 
 int32_t lx_thread_id(void) { return gettid(); }
 
+uint32_t *lx_held_locks(void) {
+  static _Thread_local uint32_t held;
+  return &held;
+}
+
 int lx_set_idle(int32_t thread, int idle) {
   // IOPRIO_WHO_PROCESS; the class is in the upper three bits: idle, or none of its own.
   syscall(SYS_ioprio_set, 1, thread, idle ? 3 << 13 : 0);

@@ -10,10 +10,7 @@ internal import SystemPackage
 /// Each request finds its node, switches over the node's ``Place``, and does its
 /// work through descriptors and names. `Tree/` has a file per group of requests.
 ///
-/// Order of locks, outermost first: the storage's gate; the folders whose names
-/// change (`storage.names`); the files whose sizes are booked (`storage.sizes`); a
-/// chunk's bytes and its session's; one open file's booking; the tables (nodes, handles, pending files, ledger), which are
-/// leaves. No lock is held while a reply is made.
+/// The order of locks is in `docs/architecture.md`. No lock is held while a reply is made.
 package final class MountTree: FileSystem {
   package let storage: Storage
   let nodes: NodeTable

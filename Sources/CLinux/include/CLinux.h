@@ -84,6 +84,8 @@ int lx_drop_pages(int fd, int64_t offset, int64_t length);
 // The calling thread, or thread `thread` of this process, runs when nothing else wants to (SCHED_IDLE, ioprio idle), or
 // as any other again.
 int32_t lx_thread_id(void);
+// For debug builds: which ranks of locks the calling thread holds, a bit each.
+uint32_t *lx_held_locks(void);
 int lx_set_idle(int32_t thread, int idle);
 
 // syncfs(2): all of the file system that holds `fd`.

@@ -6,8 +6,10 @@ internal import Glibc
 package final class LockStripes: @unchecked Sendable {
   private static let count = 64
   private let locks: UnsafeMutablePointer<pthread_mutex_t>
+  private let rank: LockRank
 
-  package init() {
+  init(_ rank: LockRank) {
+    self.rank = rank
     locks = .allocate(capacity: Self.count)
     locks.initialize(repeating: pthread_mutex_t(), count: Self.count)
     for stripe in 0..<Self.count { pthread_mutex_init(locks + stripe, nil) }
@@ -22,8 +24,12 @@ package final class LockStripes: @unchecked Sendable {
     _ file: FileIdentity, _ body: () throws(Failure) -> Result
   ) throws(Failure) -> Result {
     let lock = locks + stripe(of: file)
+    rank.taken()
     pthread_mutex_lock(lock)
-    defer { pthread_mutex_unlock(lock) }
+    defer {
+      pthread_mutex_unlock(lock)
+      rank.givenBack()
+    }
     return try body()
   }
 
@@ -32,11 +38,13 @@ package final class LockStripes: @unchecked Sendable {
   ) throws(Failure) -> Result {
     let one = stripe(of: file)
     let two = other.map { stripe(of: $0) } ?? one
+    rank.taken()
     pthread_mutex_lock(locks + min(one, two))
     if one != two { pthread_mutex_lock(locks + max(one, two)) }
     defer {
       if one != two { pthread_mutex_unlock(locks + max(one, two)) }
       pthread_mutex_unlock(locks + min(one, two))
+      rank.givenBack()
     }
     return try body()
   }

@@ -26,8 +26,12 @@ package final class Gate: @unchecked Sendable {
   package func changing<Result: ~Copyable, Failure: Error>(
     _ body: () throws(Failure) -> Result
   ) throws(Failure) -> Result {
+    LockRank.gate.taken()
     pthread_rwlock_rdlock(lock)
-    defer { pthread_rwlock_unlock(lock) }
+    defer {
+      pthread_rwlock_unlock(lock)
+      LockRank.gate.givenBack()
+    }
     return try body()
   }
 
@@ -35,8 +39,12 @@ package final class Gate: @unchecked Sendable {
   package func still<Result: ~Copyable, Failure: Error>(
     _ body: () throws(Failure) -> Result
   ) throws(Failure) -> Result {
+    LockRank.gate.taken()
     pthread_rwlock_wrlock(lock)
-    defer { pthread_rwlock_unlock(lock) }
+    defer {
+      pthread_rwlock_unlock(lock)
+      LockRank.gate.givenBack()
+    }
     return try body()
   }
 }
