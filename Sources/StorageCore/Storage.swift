@@ -15,13 +15,13 @@ public final class Storage: Sendable {
 
   package let root: Root
   package let freeSpace: FreeSpace
-  package let ledger = Ledger()
+  let ledger = Ledger()
   package let gate = Gate()
   /// By folder: held while a name in it is given or taken away. What is found under a name is true while it is held.
   package let names = LockStripes(.folders)
   /// By file: held while what the ledger has of a file and what the disk has are brought in line.
   package let sizes = LockStripes(.files)
-  package let pending = PendingFiles()
+  let pending = PendingFiles()
   package let uploads = Uploads()
   package let digests = Digests()
   let chunkRemoval = ChunkRemoval()

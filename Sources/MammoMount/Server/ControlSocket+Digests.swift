@@ -36,7 +36,7 @@ extension ControlSocket {
       if storage.isOpenForWriting(identity) { return .notYet }
       if asking, !storage.digests.ask(identity, at: path.names) { return .later }
       // While it is on record it gets none.
-      if let staging = try? storage.staging, staging.isOnRecord(identity) { return .notYet }
+      if storage.namespace.isOnRecord(identity) { return .notYet }
       if storage.digests.isAwaited(identity) { return .waiting }
       // It may have been written since it was looked at.
       switch try Digest.state(of: file) {

@@ -120,7 +120,7 @@ private struct RootUse {
       return
     }
     var end = pollfd(fd: server.raw, events: Int16(POLLIN), revents: 0)
-    // Once it has ended, this returns at once.
+    // Once the server has ended poll returns at once, and of what it leaves behind nobody tells when it is gone.
     if poll(&end, 1, 20) > 0 { usleep(2_000) }
   }
 }

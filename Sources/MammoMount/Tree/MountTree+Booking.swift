@@ -12,18 +12,11 @@ internal import SystemPackage
 extension MountTree {
   /// What files of a place in a folder are counted under.
   func account(of place: Place, in parent: NodeID) -> Account {
-    switch place {
-    case .image(let area):
-      // Month, year, user: the tree has no other shape.
-      guard let month = nodes[parent], let year = nodes[month.parent], let user = nodes[year.parent] else {
-        return .temp
-      }
-      return .user(area, user.name)
-    case .work, .chunk, .sessionWork, .marker, .workspaceEntry: return .temp
-    case .root, .rootStats, .rootErrors, .area, .user, .year, .month, .userStats, .temp, .uploads, .session,
-      .sessionStats, .workspace:
-      return .temp
+    // Month, year, user: images are nowhere else.
+    guard case .image = place, let month = nodes[parent], let year = nodes[month.parent] else {
+      return Account(of: place, user: nil)
     }
+    return Account(of: place, user: nodes[year.parent]?.name)
   }
 
   /// Books what an open file has grown or shrunk by. Returns its size in bytes.

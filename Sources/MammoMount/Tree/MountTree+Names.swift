@@ -113,13 +113,10 @@ extension MountTree {
   }
 
   /// Removes a file's name. The caller holds no lock.
-  ///
-  /// - Parameter caller: who asked for that; `nil` where it undoes something.
-  func unlink(_ name: FileName, in folder: Folder, _ place: Place, _ caller: Caller? = nil) throws {
+  private func unlink(_ name: FileName, in folder: Folder, _ place: Place, _ caller: Caller) throws {
     try storage.gate.changing {
       try storage.names.holding(folder.node.identity) {
         let target = self.place(folder)
-        guard let caller else { return try storage.namespace.remove(name, in: target, place) }
         try journal.once(caller) { _ in
           try storage.namespace.remove(name, in: target, place) { [journal] in journal.willRemove($0, caller) }
           return 0

@@ -10,14 +10,11 @@ extension MountTree {
   /// One side of a rename.
   struct Side {
     let folder: Folder
-    let name: FileName
-    let place: Place
-    let found: Namespace.Found?
-  }
+    let entry: Namespace.Entry
 
-  /// A side as the namespace takes it.
-  func entry(_ side: Side) -> Namespace.Entry {
-    Namespace.Entry(folder: place(side.folder), name: side.name, place: side.place, found: side.found)
+    var name: FileName { entry.name }
+    var place: Place { entry.place }
+    var found: Namespace.Found? { entry.found }
   }
 
   package func rename(
@@ -47,7 +44,7 @@ extension MountTree {
       if source.found == nil, try wasRenamed(newName, in: newFolder, by: caller.request) { throw RenamedBefore() }
       guard let stat = source.found?.stat else { throw Errno.noSuchFileOrDirectory }
       let target = try target(newName, in: newFolder, of: stat)
-      try storage.namespace.checkPlaces(entry(source), stat, entry(target))
+      try storage.namespace.checkPlaces(source.entry, stat, target.entry)
       if target.found != nil, flags == lx_RENAME_NOREPLACE { throw Errno.fileExists }
       return (source, target, stat)
     }
@@ -84,10 +81,10 @@ extension MountTree {
         let (source, target, _) = try sides()
         try recording(caller, source, target, exchanging: flags == lx_RENAME_EXCHANGE) {
           guard flags == lx_RENAME_EXCHANGE else {
-            return try storage.namespace.moveFolder(entry(source), entry(target))
+            return try storage.namespace.moveFolder(source.entry, target.entry)
           }
-          if let back = target.found?.stat { try storage.namespace.checkPlaces(entry(target), back, entry(source)) }
-          try storage.namespace.exchange(entry(source), entry(target))
+          if let back = target.found?.stat { try storage.namespace.checkPlaces(target.entry, back, source.entry) }
+          try storage.namespace.exchange(source.entry, target.entry)
         }
       }
     } else {
@@ -95,17 +92,21 @@ extension MountTree {
         try storage.names.holding(folder.node.identity, and: newFolder.node.identity) {
           let (source, target, _) = try sides()
           try recording(caller, source, target, exchanging: false) {
-            try storage.namespace.move(entry(source), entry(target))
+            try storage.namespace.move(source.entry, target.entry)
           }
         }
       }
     }
   }
 
+  private func side(_ folder: Folder, _ name: FileName, _ place: Place, _ found: Namespace.Found?) -> Side {
+    Side(folder: folder, entry: Namespace.Entry(folder: self.place(folder), name: name, place: place, found: found))
+  }
+
   private func source(_ name: FileName, in folder: Folder) throws -> Side {
     let place = try existingPlace(name, in: folder)
     if place == .marker { throw StorageError.reserved(".complete") }
-    return Side(folder: folder, name: name, place: place, found: try find(name, in: folder))
+    return side(folder, name, place, try find(name, in: folder))
   }
 
   private func target(_ name: FileName, in folder: Folder, of stat: stat) throws -> Side {
@@ -121,6 +122,6 @@ extension MountTree {
     if let place = try? folder.node.place.child(name), place.isVirtual { throw StorageError.reserved(name.description) }
     guard takes else { throw StorageError.notHere(name.description, rule: contents.rule) }
     let place = try folder.node.place.child(name)
-    return Side(folder: folder, name: name, place: place, found: place == .marker ? nil : try find(name, in: folder))
+    return side(folder, name, place, place == .marker ? nil : try find(name, in: folder))
   }
 }

@@ -162,6 +162,9 @@ extension Namespace {
     try storage.sizes.holding(file) { try storage.staging.forget(file, descriptor.raw) }
   }
 
+  /// Whether a file was published at a close and may not be on disk yet.
+  package func isOnRecord(_ file: FileIdentity) -> Bool { (try? storage.staging)?.isOnRecord(file) ?? false }
+
   /// Takes an empty file off its name, so that it waits for the name as a new one does.
   ///
   /// The caller is within the gate, with the folder's lock and the file's.

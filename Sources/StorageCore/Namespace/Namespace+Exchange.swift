@@ -57,7 +57,9 @@ extension Namespace {
       }
       if a.stat.isFolder || b.stat.isFolder {
         storage.ledger.folderMoved()
-        storage.digests.moved([(source.names, target.names), (target.names, source.names)])
+        if source.owner != nil {
+          storage.digests.moved([(source.names, target.names), (target.names, source.names)])
+        }
       }
       moved()
       back()

@@ -16,17 +16,24 @@ extension Namespace {
 
   /// Makes a folder. The caller is within the gate.
   ///
-  /// - Parameters:
-  ///   - mode: of a folder of the workspace; others have the store's.
-  ///   - owner: whom it is to belong to; `nil` where that is who this process is.
+  /// - Parameter mode: of a folder of the workspace; others have the store's.
   package func makeFolder(
     _ name: FileName, in folder: Folder, _ place: Place, mode: mode_t
   ) throws(Errno) {
     let mode = place == .workspaceEntry ? mode & 0o7777 : mode_t(storage.folderMode)
     try Sys.makeFolder(name, in: folder.descriptor, mode: mode)
+    guard storage.ledger.isCounting else { return }
+    // Of this one it is certain that it is empty; one that an earlier server made may not be, and the counter meets it.
+    if let stat = try? Sys.stat(name, in: folder.descriptor) {
+      storage.ledger.folderMade(FileIdentity(stat))
+    } else {
+      storage.ledger.folderMoved()
+    }
   }
 
   /// Gives a folder that was just made its owner and mode, and notes it. Where that is refused, the folder goes again.
+  ///
+  /// - Parameter owner: whom it is to belong to; `nil` where that is who this process is.
   package func completeFolder(
     _ name: FileName, in folder: Folder, _ place: Place, owner: Owner?
   ) throws {
@@ -39,9 +46,6 @@ extension Namespace {
       try orRemove(name, in: folder) { () throws(Errno) in
         try Root.complete(storage.folderMode, of: name, in: folder.descriptor.raw)
       }
-    }
-    if storage.ledger.isCounting {
-      storage.ledger.folderMade(FileIdentity(try Sys.stat(name, in: folder.descriptor)))
     }
     switch place {
     case .user(let area): storage.ledger.userFolderAppeared(name, in: area)
@@ -93,7 +97,7 @@ extension Namespace {
     if target.found != nil { try removing(target.name, in: target.folder, by: change) } else { try change() }
     storage.openFiles?.renamed(found.identity, from: source, to: target)
     storage.ledger.folderMoved()
-    storage.digests.moved([(source.names, target.names)])
+    if source.owner != nil { storage.digests.moved([(source.names, target.names)]) }
     if let moved { storage.ledger.move(moved.0, from: moved.1, to: moved.2, in: moved.3) }
     if case .user(let area) = target.place {
       if target.found != nil { storage.ledger.userFolderVanished(target.name, from: area) }

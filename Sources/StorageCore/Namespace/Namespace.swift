@@ -43,10 +43,7 @@ extension Namespace {
     }
 
     /// What a file of a place in this folder is counted under.
-    package func account(of place: Place) -> Account {
-      guard case .image(let area) = place, let user else { return .temp }
-      return .user(area, user)
-    }
+    package func account(of place: Place) -> Account { Account(of: place, user: user) }
 
     /// The path of an entry, relative to the storage root.
     package func path(of name: FileName) -> String { Layout.path(names() + [name]) }

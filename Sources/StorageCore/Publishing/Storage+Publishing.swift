@@ -68,12 +68,7 @@ extension Storage {
 
   /// What a file is counted under.
   package func account(of path: StoragePath) -> Account {
-    switch path.place {
-    case .image(let area): .user(area, path.names[1])
-    case .root, .rootStats, .rootErrors, .area, .user, .year, .month, .work, .userStats, .temp, .uploads, .session,
-      .chunk, .sessionWork, .marker, .sessionStats, .workspace, .workspaceEntry:
-      .temp
-    }
+    Account(of: path.place, user: path.names.count > 1 ? path.names[1] : nil)
   }
 
   /// Does what takes `name` away from the file that has it now, and books what is gone with it.

@@ -209,6 +209,6 @@ extension Storage {
   ) {
     pending.forgetFailure(staged, held)
     let size = observer?.unlinked(FileIdentity(stat), held, by: loss) ?? Int64(stat.st_size)
-    ledger.record(Tally() - Tally(size: size, count: 1), to: account, in: nil)
+    ledger.recordEnd(of: FileIdentity(stat), Tally(size: size, count: 1), in: account, nil)
   }
 }

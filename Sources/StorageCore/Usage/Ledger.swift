@@ -104,10 +104,10 @@ package final class Ledger: Sendable {
     }
   }
 
-  /// Takes a file off an account: its last name, which was in `folder`, is gone.
+  /// Takes a file off an account: its last name, which was in `folder`, is gone; `nil` where the file was staged.
   ///
   /// Its number is soon another file's, which a counter is not to take for this one.
-  func recordEnd(of file: FileIdentity, _ tally: Tally, in account: Account, _ folder: FileIdentity) {
+  func recordEnd(of file: FileIdentity, _ tally: Tally, in account: Account, _ folder: FileIdentity?) {
     books.withLock { books in
       books.change { state in
         if state.reaches(folder, file) { state.add(Tally() - tally, to: account) }

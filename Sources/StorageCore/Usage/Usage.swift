@@ -27,6 +27,16 @@ package enum Account: Hashable, Sendable {
   /// An image or thumbnail, by the name of the user's folder.
   case user(Area, FileName)
   case temp
+
+  /// - Parameter user: the name of the user's folder in which the place is; `nil` outside of such.
+  package init(of place: Place, user: FileName?) {
+    switch place {
+    case .image(let area): self = user.map { .user(area, $0) } ?? .temp
+    case .root, .rootStats, .rootErrors, .area, .user, .year, .month, .work, .userStats, .temp, .uploads, .session,
+      .chunk, .sessionWork, .marker, .sessionStats, .workspace, .workspaceEntry:
+      self = .temp
+    }
+  }
 }
 
 /// Usage figures, as `.stats` shows them.

@@ -174,21 +174,15 @@ struct LackingFileSystemTests {
   func unknownErrors(name: String) throws {
     try withoutMount { m in
       try m.python(
-        #"""
-        sys.path.insert(0, os.environ["F"])
-        from order import CHANGES, Order
-        order = Order(D + "/order")
-        subprocess.run(["clang", "-shared", "-fPIC", "-o", D + "/faults.so", os.environ["F"] + "/faults.c", "-ldl"], check=True)
-        environment = dict(os.environ, LD_PRELOAD=D + "/faults.so", MAMMOFS_FAULTS=order.path)
-        subprocess.run([os.environ["B"], "mount", M, "--root", R], check=True, env=environment)
-        os.makedirs(M + "/images/user-7/2026/11")
-        put(M + "/images/user-7/2026/11/a.dcm", b"image")
-        number = getattr(errno, os.environ["N"])
-        order.arm(CHANGES, 1, number)
-        refused(number, os.utime, M + "/images/user-7/2026/11/a.dcm", (1, 1))
-        order.disarm()
-        assert f" images/user-7/2026/11/a.dcm {os.environ['N']} " in get(M + "/.errors").decode(), get(M + "/.errors")
-        """#, ["F": "\(Prerequisites.package)/Tests/DiskErrors", "N": name])
+        MountedRoot.failingDisk + #"""
+          os.makedirs(M + "/images/user-7/2026/11")
+          put(M + "/images/user-7/2026/11/a.dcm", b"image")
+          number = getattr(errno, os.environ["N"])
+          order.arm(CHANGES, 1, number)
+          refused(number, os.utime, M + "/images/user-7/2026/11/a.dcm", (1, 1))
+          order.disarm()
+          assert f" images/user-7/2026/11/a.dcm {os.environ['N']} " in get(M + "/.errors").decode(), get(M + "/.errors")
+          """#, ["F": "\(Prerequisites.package)/Tests/DiskErrors", "N": name])
     }
   }
 }
